@@ -1,0 +1,1 @@
+"""From eyes to frames: the picture format, the matrix, the published frame."""

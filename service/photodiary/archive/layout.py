@@ -1,0 +1,33 @@
+"""Where everything about a diary lies below its archive folder.  Names come from date and hash, never from the input's name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from photodiary.diary.canvas import Canvas
+from photodiary.diary.eyes import EyePair
+from photodiary.diary.photo import Digest
+
+ORIGINALS = "originals"
+FRAMES = "frames"
+FILMS = "films"
+LATEST = "films/latest.mp4"
+WORK = "work"  # temporary, can be made again
+EXTENSIONS = {"jpeg": "jpg", "png": "png"}
+
+
+def original(digest: Digest, wall: datetime | None, format: str) -> str:
+    """originals/2024/2024-05-15_14-39-00_0123456789abcdef.jpg"""
+    return f"{ORIGINALS}/{_dated(wall)}_{digest[:16]}.{EXTENSIONS[format]}"
+
+
+def frame(digest: Digest, wall: datetime | None, eyes: EyePair, canvas: Canvas) -> str:
+    """frames/2024/2024-05-15_14-39-00_0123456789abcdef_01234567.jpg: photo, and below it eyes and canvas, decide the name."""
+    shown = json.dumps([eyes, [canvas.width, canvas.height, canvas.left, canvas.right]])
+    return f"{FRAMES}/{_dated(wall)}_{digest[:16]}_{hashlib.sha256(shown.encode()).hexdigest()[:8]}.jpg"
+
+
+def _dated(wall: datetime | None) -> str:
+    return "undated/undated" if wall is None else f"{wall:%Y}/{wall:%Y-%m-%d_%H-%M-%S}"

@@ -1,0 +1,114 @@
+"""Files get into the archive whole or not at all: write beside, fsync, rename, fsync the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from photodiary.archive import layout
+from photodiary.errors import StorageTrouble
+
+TEMPORARY = ".tmp-"
+CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by photodiary from the originals; can be made again, need not be backed up.\n"
+
+
+class Archive:
+    """One diary's folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> None:
+        """Make the folders.  Raises StorageTrouble."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK):
+                (self.root / name).mkdir(exist_ok=True, mode=0o700)
+            for name in (layout.FRAMES, layout.WORK):
+                tag = self.root / name / "CACHEDIR.TAG"
+                if not tag.exists():
+                    tag.write_text(CACHEDIR_TAG, encoding="ascii")
+        except OSError as error:
+            raise StorageTrouble(f"{self.root}: the archive cannot be used: {error.strerror}") from error
+
+    def read(self, relative: str) -> bytes:
+        try:
+            return (self.root / relative).read_bytes()
+        except OSError as error:
+            raise StorageTrouble(f"{self.root / relative}: cannot be read: {error.strerror}") from error
+
+    def publish(self, relative: str, data: bytes) -> None:
+        """Write `data` so that the file is there whole and durable when this returns.  Raises StorageTrouble."""
+        target = self.root / relative
+        beside = target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+        try:
+            if not target.parent.is_dir():
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _sync_folder(target.parent.parent)
+            with beside.open("xb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
+            beside.rename(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise _trouble(target, error) from error
+
+    def temporary(self, suffix: str) -> Path:
+        """A fresh path for something that will be published by `adopt`."""
+        return self.root / layout.WORK / f"{TEMPORARY}{secrets.token_hex(8)}{suffix}"
+
+    def adopt(self, temporary: Path, relative: str) -> None:
+        """Publish a finished and fsynced temporary file by rename.  Raises StorageTrouble."""
+        target = self.root / relative
+        try:
+            temporary.rename(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise _trouble(target, error) from error
+
+    def remove(self, relative: str) -> None:
+        """Remove something that can be made again; nothing happens when it is gone already."""
+        (self.root / relative).unlink(missing_ok=True)
+
+    def sweep(self, known_frames: set[str]) -> list[str]:
+        """At start: remove stale temporaries, and frames that no row names.  Originals are never touched.  Returns what was removed."""
+        removed = []
+        for path in self._files(layout.FRAMES):
+            relative = str(path.relative_to(self.root))
+            if path.name.startswith(TEMPORARY) or (path.suffix == ".jpg" and relative not in known_frames):
+                path.unlink(missing_ok=True)
+                removed.append(relative)
+        for folder in (layout.ORIGINALS, layout.WORK, layout.FILMS):
+            for path in self._files(folder):
+                if path.name.startswith(TEMPORARY):
+                    path.unlink(missing_ok=True)
+                    removed.append(str(path.relative_to(self.root)))
+        return removed
+
+    def originals(self) -> Iterator[str]:
+        for path in self._files(layout.ORIGINALS):
+            yield str(path.relative_to(self.root))
+
+    def _files(self, folder: str) -> Iterator[Path]:
+        for base, _, names in os.walk(self.root / folder):
+            for name in names:
+                yield Path(base, name)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _trouble(path: Path, error: OSError) -> StorageTrouble:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageTrouble(f"{path}: the disk is full; free some space, photodiary goes on by itself")
+    return StorageTrouble(f"{path}: cannot be written: {error.strerror}")

@@ -1,0 +1,81 @@
+"""Resampling without aliasing, and a frame with its border filled."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Matrix = NDArray[np.float64]  # (2, 3), source pixels to target pixels, pixel centres at integers
+MARGIN = 4  # source pixels kept around what a warp needs, for the interpolation's reach
+JPEG_QUALITY = 93
+
+
+def thumbnail(pixels: Pixels, side: int) -> tuple[Pixels, float, float]:
+    """At most `side` pixels on the longer side.  Returns the picture and the scales x and y that were really used."""
+    height, width = pixels.shape[:2]
+    shrink = min(1.0, side / max(height, width))
+    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    out = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return out, size[0] / width, size[1] / height
+
+
+def warp(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> tuple[Pixels, bool]:
+    """Map by a similarity onto (width, height); outside the source its edge is continued.
+
+    When shrinking, the source is first averaged down to the target's scale (area), then turned and shifted by cubic
+    interpolation at scale one: no aliasing, and sharper than a blur.  Returns the picture and whether the source covered all.
+    """
+    source, local, covered = _needed(pixels, matrix, size)
+    scale = math.sqrt(abs(float(np.linalg.det(local[:, :2]))))
+    if scale < 0.9:
+        height, width = source.shape[:2]
+        small = max(2, round(width * scale)), max(2, round(height * scale))
+        source = np.asarray(cv2.resize(source, small, interpolation=cv2.INTER_AREA), np.uint8)
+        fx, fy = small[0] / width, small[1] / height
+        grow = np.array([[1 / fx, 0, 0.5 / fx - 0.5], [0, 1 / fy, 0.5 / fy - 0.5], [0, 0, 1]])
+        local = local @ grow
+    out = cv2.warpAffine(source, local, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(out, np.uint8), covered
+
+
+def _needed(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> tuple[Pixels, Matrix, bool]:
+    """The part of the source that the target shows, its matrix, and whether the source covers the whole target."""
+    height, width = pixels.shape[:2]
+    back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    corners = np.array([[-0.5, -0.5, 1], [size[0] - 0.5, -0.5, 1], [size[0] - 0.5, size[1] - 0.5, 1], [-0.5, size[1] - 0.5, 1]])
+    seen = corners @ back.T  # (4, 2) in source pixels
+    low, high = seen.min(0), seen.max(0)
+    covered = bool((low >= -0.5).all() and high[0] <= width - 0.5 and high[1] <= height - 0.5)
+    reach = MARGIN / min(1.0, math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))))
+    x0, y0 = (min(max(0, math.floor(v - reach)), limit - 2) for v, limit in zip(low, (width, height), strict=True))
+    x1, y1 = (max(min(limit, math.ceil(v + reach) + 1), start + 2) for v, limit, start in zip(high, (width, height), (x0, y0), strict=True))
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ [x0, y0]
+    return pixels[y0:y1, x0:x1], moved, covered
+
+
+def frame(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
+    """The photo on the canvas; what it does not cover is filled with its own edge, continued and blurred."""
+    out, covered = warp(pixels, matrix, size)
+    if covered:
+        return out
+    height, width = pixels.shape[:2]
+    feather = max(2, round(min(size) / 180))
+    inside = np.full((height, width), 255, np.uint8)
+    mask = cv2.warpAffine(inside, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    mask = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=feather, borderType=cv2.BORDER_CONSTANT, borderValue=255)
+    alpha = cv2.GaussianBlur(mask, (0, 0), feather / 2).astype(np.float32)[..., None] / 255
+    small = max(8, size[0] // 8), max(8, size[1] // 8)
+    fill = cv2.GaussianBlur(cv2.resize(out, small, interpolation=cv2.INTER_AREA), (0, 0), min(small) / 16, borderType=cv2.BORDER_REPLICATE)
+    fill = cv2.resize(fill, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(out * alpha + fill * (1 - alpha) + 0.5, np.uint8)
+
+
+def encode(pixels: Pixels) -> bytes:
+    """JPEG 4:2:0 without any metadata."""
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"))

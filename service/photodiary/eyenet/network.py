@@ -1,0 +1,144 @@
+"""EyeNet: a RegNetY backbone with a small top-down pyramid that votes for eye centres.
+
+The network answers densely, so one set of weights serves the whole photo and a close crop alike.  At stride 8 every cell
+says, for each eye of the pair: how likely the eye is here, where exactly, how far off that is expected to be, and where the
+partner eye lies (which keeps the eyes of two people apart).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STRIDE = 8
+EYES = 2  # left in the picture, right in the picture
+CHANNELS_PER_EYE = 6  # score, offset x, offset y, log scale, partner x, partner y
+PARTNER_UNIT = 8.0  # the partner vector is predicted in units of eight cells
+
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class EyeNetConfig:
+    """What the network is made of; stored beside the weights so that they can be loaded without guessing."""
+
+    backbone: str = "regnety_006"
+    width: int = 96
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The network's answer for a batch, on the grid of cells (stride 8).
+
+    score:   (B, 2, h, w) logits, one map an eye
+    offset:  (B, 2, 2, h, w) from the cell's centre to the eye, x then y, in cells
+    scale:   (B, 2, h, w) log of the expected distance to the truth, in cells
+    partner: (B, 2, 2, h, w) from the cell's centre to the other eye of the same face, in cells
+    """
+
+    score: Tensor
+    offset: Tensor
+    scale: Tensor
+    partner: Tensor
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class EyeNet(nn.Module):
+    """Photo in, `Maps` out.  Input: (B, 3, H, W), RGB in 0..255, H and W multiples of 32."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: EyeNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = timm.create_model(config.backbone, pretrained=False, features_only=True, out_indices=(2, 3, 4))
+        info: Any = self.backbone.feature_info
+        reductions = info.reduction()
+        if list(reductions) != [8, 16, 32]:
+            raise ValueError(f"backbone {config.backbone}: features at strides {list(reductions)}, need 8, 16 and 32")
+        channels: list[int] = info.channels()
+        self.lateral = nn.ModuleList([nn.Conv2d(c, config.width, 1) for c in channels])
+        self.smooth = nn.ModuleList([_block(config.width, config.width) for _ in channels])
+        self.tower = nn.Sequential(_block(config.width, config.width), _block(config.width, config.width))
+        self.head = nn.Conv2d(config.width, EYES * CHANNELS_PER_EYE, 1)
+        nn.init.normal_(self.head.weight, std=0.01)
+        bias = torch.zeros(EYES, CHANNELS_PER_EYE)
+        bias[:, 0] = -4.0  # nearly every cell holds no eye
+        self.head.bias = nn.Parameter(bias.flatten())
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Maps:
+        x = (pixels - self.mean) / self.std  # (B, 3, H, W)
+        features = self.backbone(x.contiguous(memory_format=torch.channels_last))
+        top = self.smooth[2](self.lateral[2](features[2]))  # (B, width, H/32, W/32)
+        for level in (1, 0):
+            up = F.interpolate(top, scale_factor=2.0, mode="nearest")
+            top = self.smooth[level](self.lateral[level](features[level]) + up)
+        out = self.head(self.tower(top)).float()  # (B, 12, H/8, W/8)
+        batch, _, rows, columns = out.shape
+        out = out.view(batch, EYES, CHANNELS_PER_EYE, rows, columns)
+        return Maps(
+            score=out[:, :, 0],
+            offset=out[:, :, 1:3],
+            scale=out[:, :, 3].clamp(-6.0, 3.0),
+            partner=out[:, :, 4:6] * PARTNER_UNIT,
+        )
+
+
+def cell_centres(rows: int, columns: int, device: torch.device) -> Tensor:
+    """Centre of every cell in cells, where pixel p lies at (p - 3.5) / 8: simply its column and row.  Shape (2, h, w), x then y."""
+    y, x = torch.meshgrid(
+        torch.arange(rows, device=device, dtype=torch.float32),
+        torch.arange(columns, device=device, dtype=torch.float32),
+        indexing="ij",
+    )
+    return torch.stack([x, y])
+
+
+def pixels_to_cells(points: Tensor) -> Tensor:
+    """Pixel coordinates (centres at integers) to cell coordinates (cell centres at integers)."""
+    return (points - (STRIDE - 1) / 2) / STRIDE
+
+
+def loss(maps: Maps, faces: Tensor, weight: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Quality-focal loss on the scores, L1 on offset and partner near the eyes, Laplace likelihood for the scale.
+
+    faces: (B, F, 2, 2) eye centres in pixels of the input, NaN where a photo has fewer faces
+    weight: (B,) trust in the label
+    The scale learns from the offsets' error but sends no gradient into them, so honesty costs no accuracy.
+    """
+    rows, columns = maps.score.shape[-2:]
+    grid = cell_centres(rows, columns, faces.device)  # (2, h, w)
+    eyes = pixels_to_cells(faces)  # (B, F, 2, 2)
+    delta = eyes[..., None, None] - grid  # (B, F, 2 eyes, 2 xy, h, w)
+    near = torch.exp(-delta.square().sum(3) / (2 * 0.8**2)).nan_to_num(0.0)  # (B, F, 2, h, w)
+    target, owner = near.max(1)  # (B, 2, h, w)
+    probability = maps.score.sigmoid()
+    focal = (target - probability).abs().square() * F.binary_cross_entropy_with_logits(maps.score, target, reduction="none")
+    count = target.amax((-2, -1)).gt(0.3).sum().clamp(min=1)
+    score_loss = (focal.sum((1, 2, 3)) * weight).sum() / count
+
+    pick = owner[:, None, :, None].expand(-1, 1, -1, 2, -1, -1)
+    offset_target = delta.gather(1, pick).squeeze(1).nan_to_num(0.0)  # (B, 2, 2, h, w)
+    partner_delta = (eyes.flip(2)[..., None, None] - grid).gather(1, pick).squeeze(1).nan_to_num(0.0)
+    vote = torch.where(target > 0.135, target, 0.0) * weight[:, None, None, None]  # within 1.6 cells
+    total = vote.sum().clamp(min=1e-3)
+    distance = (maps.offset - offset_target).abs()  # (B, 2, 2, h, w)
+    offset_loss = (distance.sum(2) * vote).sum() / total
+    partner_loss = ((maps.partner - partner_delta).abs().sum(2) * vote).sum() / total / PARTNER_UNIT
+    residual = (maps.offset - offset_target).square().sum(2).add(1e-6).sqrt().detach()
+    scale_loss = ((maps.scale + residual * torch.exp(-maps.scale)) * vote).sum() / total
+    combined = score_loss + 2.0 * offset_loss + 0.3 * partner_loss + 0.1 * scale_loss
+    parts = {"score": score_loss.item(), "offset": offset_loss.item(), "partner": partner_loss.item(), "scale": scale_loss.item()}
+    return combined, parts

@@ -1,0 +1,64 @@
+"""Weights on disk: half-precision safetensors that carry what is needed to load them.  Never pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from photodiary.errors import BadModel
+from photodiary.eyenet.network import EyeNet, EyeNetConfig
+
+FORMAT = "photodiary-eyenet-1"
+
+
+def save(net: EyeNet, path: Path, *, name: str, notes: dict[str, str] | None = None) -> str:
+    """Write the weights beside `path`, then rename; floats as fp16.  Returns the SHA-256 of the file."""
+    tensors = {key: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous() for key, value in net.state_dict().items()}
+    metadata = {"format": FORMAT, "name": name, "config": json.dumps(asdict(net.config)), **(notes or {})}
+    data = save_tensors(tensors, metadata)
+    beside = path.with_name(f".{path.name}.tmp")
+    with beside.open("wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    beside.replace(path)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
+    """Read weights as float32, ready to predict.  Returns (network, model name, SHA-256).
+
+    Raises BadModel when the file is missing, torn, of another kind, or not the one whose checksum was recorded.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadModel(f"{path}: the model file cannot be read: {error.strerror}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise BadModel(f"{path}: the model file is damaged (checksum {digest[:12]}, recorded {sha256[:12]}); install photodiary again")
+    try:
+        metadata = _metadata(data)
+        if metadata.get("format") != FORMAT:
+            raise BadModel(f"{path}: not an eye network of photodiary (format {metadata.get('format')!r})")
+        net = EyeNet(EyeNetConfig(**json.loads(metadata["config"])))
+        net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()})
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
+    net.eval().to(memory_format=torch.channels_last)
+    return net, metadata["name"], digest
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    metadata = header.get("__metadata__", {})
+    return metadata if isinstance(metadata, dict) else {}

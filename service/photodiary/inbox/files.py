@@ -1,0 +1,96 @@
+"""Walking an inbox and reading a file of it without being tricked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from photodiary.diary.photo import Digest
+from photodiary.errors import Held, Unreadable
+from photodiary.inbox.settle import ignored_file, ignored_folder
+from photodiary.ledger.arrivals import Stamp
+
+
+@dataclass
+class Listing:
+    """What a walk saw: regular files by path below the inbox, how many things that are no regular files, folders that refused."""
+
+    files: dict[bytes, Stamp] = field(default_factory=dict)
+    ignored: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def walk(root: Path | str, globs: tuple[str, ...]) -> Listing:
+    """All files of the inbox that may be photos.  Links are never followed.  Raises OSError when the inbox itself cannot be listed."""
+    listing = Listing()
+    for entry in _entries(os.fsencode(root), b"", globs, listing):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # gone again
+        if stat.S_ISREG(status.st_mode):
+            listing.files[os.path.relpath(entry.path, os.fsencode(root))] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+        else:
+            listing.ignored += 1
+    return listing
+
+
+def _entries(root: bytes, below: bytes, globs: tuple[str, ...], listing: Listing) -> Iterator[os.DirEntry[bytes]]:
+    try:
+        with os.scandir(os.path.join(root, below)) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        if not below:
+            raise
+        listing.refused.append(f"{below.decode('utf-8', 'backslashreplace')}: {error.strerror}")
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if not ignored_folder(entry.name, globs):
+                yield from _entries(root, os.path.join(below, entry.name), globs, listing)
+        elif not ignored_file(entry.name, globs):
+            yield entry
+
+
+def read(path: bytes, max_megabytes: float) -> tuple[bytes, Stamp, float]:
+    """A regular file's bytes, its stamp and its modification time, from one opening that follows no link.
+
+    Raises Held when it changes while it is read, is empty, or cannot be opened now; Unreadable when it is too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise Held(f"it cannot be opened: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as handle:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise Held("it is no regular file")
+        if before.st_size == 0:
+            raise Held("it is empty")
+        if before.st_size > max_megabytes * 1e6:
+            raise Unreadable("too_large", f"{before.st_size / 1e6:.0f} MB are more than {max_megabytes:g} MB")
+        try:
+            data = handle.read(before.st_size + 1)
+        except OSError as error:
+            raise Held(f"it cannot be read: {error.strerror}") from error
+        after = os.fstat(descriptor)
+    if len(data) != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise Held("it is still being written")
+    return data, Stamp(after.st_size, after.st_mtime_ns, after.st_ino), after.st_mtime
+
+
+def digest(path: bytes) -> tuple[Digest, Stamp] | None:
+    """SHA-256 and stamp of a regular file of any size, without keeping it in memory; None when it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        with os.fdopen(descriptor, "rb") as handle:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            return Digest(hashlib.file_digest(handle, "sha256").hexdigest()), Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    except OSError:
+        return None

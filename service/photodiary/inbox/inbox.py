@@ -1,0 +1,204 @@
+"""One watched folder: what is in it, what is still arriving, what is taken in next."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from photodiary.diary.photo import retry_wait, shown_name
+from photodiary.errors import Held, WorkerLost
+from photodiary.inbox import files
+from photodiary.inbox.intake import Intake, Taken
+from photodiary.inbox.settle import InboxConfig, Pending, ignored_file, ignored_folder, observe, settled
+from photodiary.ledger import arrivals, wishes
+from photodiary.ledger.arrivals import Stamp, Waiting
+
+log = structlog.get_logger()
+
+A_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """The watcher saw something at a path below the inbox; renamed: it got there whole, by a rename."""
+
+    path: bytes
+    renamed: bool
+
+
+class Inbox:
+    """Owned by one thread; only `notice` may be called from another."""
+
+    def __init__(self, root: Path, config: InboxConfig, intake: Intake) -> None:
+        self.root = root
+        self.config = config
+        self.intake = intake
+        self.ledger = intake.ledger
+        self.problem: str | None = None
+        self._known = arrivals.known_files(self.ledger)
+        self._held = arrivals.held_files(self.ledger)
+        self._pending: dict[bytes, Pending] = {}
+        self._nudges: list[Nudge] = []
+        self._lock = threading.Lock()
+        self._ignored = 0
+        self._busy_at = float("-inf")
+        self.scanned_at = float("-inf")
+        self._first_scan = float("inf")
+
+    def notice(self, nudge: Nudge) -> None:
+        """Called by the watcher's thread."""
+        with self._lock:
+            self._nudges.append(nudge)
+
+    def skip(self, clock: float) -> None:
+        """Count as looked at without looking."""
+        self.scanned_at, self._first_scan = float("inf"), clock
+
+    def scan(self, now: float, clock: float) -> None:
+        """Look at everything.  This is the truth: what is new or changed becomes pending.  `clock` is monotonic."""
+        try:
+            listing = files.walk(self.root, self.config.ignore)
+            problem = None
+            if not listing.files and self._known and not any(self.root.iterdir()):
+                problem = f"the inbox {self.root} is empty though it held photos; is it mounted?"
+        except OSError as error:
+            problem = f"the inbox {self.root} cannot be read: {error.strerror}"
+            listing = files.Listing()
+        self._say(problem)
+        pending = {}
+        for path, stamp in listing.files.items():
+            if self._known.get(path) != stamp:
+                pending[path] = observe(self._pending.get(path), stamp, clock)
+        gone = [path for path in self._held if path not in listing.files] if problem is None else []
+        if gone:
+            arrivals.release(self.ledger, gone)
+            for path in gone:
+                del self._held[path]
+        self._pending = pending
+        self._ignored = listing.ignored
+        self._first_scan = min(self._first_scan, clock)
+        self.scanned_at = clock
+        self.report(now)
+        wishes.note(self.ledger, last_scan=round(now))
+
+    def _say(self, problem: str | None) -> None:
+        if problem != self.problem:
+            if problem is not None:
+                log.warning(f"{problem}; nothing is taken for deleted, photodiary goes on looking", code="inbox.degraded", diary=self.intake.diary)
+            else:
+                log.info(f"the inbox {self.root} is there again", code="inbox.recovered", diary=self.intake.diary)
+        self.problem = problem
+
+    def report(self, now: float) -> None:
+        """Note for `status` what the last scan saw and what is still arriving."""
+        if self.scanned_at == float("-inf"):
+            return
+        wishes.note(self.ledger, held=len(self._pending.keys() | self._held.keys()), ignored=self._ignored, inbox_problem=self.problem)
+
+    def _listen(self, clock: float) -> None:
+        with self._lock:
+            nudges, self._nudges = self._nudges, []
+        for nudge in nudges:
+            parts = nudge.path.split(b"/")
+            if ignored_file(parts[-1], self.config.ignore) or any(ignored_folder(p, self.config.ignore) for p in parts[:-1]):
+                continue
+            stamp = self._stamp(nudge.path)
+            if stamp is not None and self._known.get(nudge.path) != stamp:
+                self._pending[nudge.path] = observe(self._pending.get(nudge.path), stamp, clock, early=True, renamed=nudge.renamed)
+
+    def _stamp(self, path: bytes) -> Stamp | None:
+        try:
+            status = os.stat(os.path.join(os.fsencode(self.root), path), follow_symlinks=False)
+        except OSError:
+            return None
+        return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def step(self, now: float, clock: float) -> bool:
+        """Take in one file whose time has come.  Returns whether one was worked on."""
+        self._listen(clock)
+        for path, pending in self._pending.items():
+            if self._is_waiting(path, pending, now) or not (pending.early or self._calm(pending, clock)):
+                continue
+            stamp = self._stamp(path)
+            if stamp is None:
+                del self._pending[path]
+            elif stamp != pending.stamp:
+                self._pending[path] = observe(pending, stamp, clock)
+            else:
+                self._take(path, pending, calm=self._calm(pending, clock), now=now)
+            self._busy_at = clock
+            return True
+        return False
+
+    def _calm(self, pending: Pending, clock: float) -> bool:
+        return settled(pending, clock, self.config.wait_until_unchanged)
+
+    def _is_waiting(self, path: bytes, pending: Pending, now: float) -> bool:
+        held = self._held.get(path)
+        return held is not None and held.stamp == pending.stamp and now < held.next_try
+
+    def _take(self, path: bytes, pending: Pending, *, calm: bool, now: float) -> None:
+        full = os.path.join(os.fsencode(self.root), path)
+        try:
+            taken = self.intake.take(full, path, now=now, live=True, trusting=calm, whole=calm or pending.renamed)
+        except (Held, WorkerLost) as error:
+            if calm:
+                self._hold(path, pending.stamp, str(error), died=isinstance(error, WorkerLost), now=now)
+            else:
+                self._pending[path] = Pending(pending.stamp, pending.since, early=False, renamed=pending.renamed)
+            return
+        self._know(path, taken)
+
+    def _know(self, path: bytes, taken: Taken) -> None:
+        self.intake.remember(path, taken)
+        self._known[path] = taken.stamp
+        self._held.pop(path, None)
+        self._pending.pop(path, None)
+
+    def _hold(self, path: bytes, stamp: Stamp, why: str, *, died: bool, now: float) -> None:
+        """Wait for more bytes, longer each time; after a day, or when it killed two workers, it is quarantined."""
+        before = self._held.get(path)
+        if before is not None and before.stamp != stamp:
+            before = None
+        since, tries = (now, 0) if before is None else (before.since, before.tries)
+        too_large = "MB are more than" in why
+        if now - since >= A_DAY or (died and tries >= 1) or too_large:
+            found = files.digest(os.path.join(os.fsencode(self.root), path))
+            if found is not None:
+                digest, stamp = found
+                code = "crashed_reader" if died else "too_large" if too_large else "empty" if stamp.size == 0 else "truncated"
+                self.intake.quarantine(digest, stamp.size, path, code, why, now)
+                self._know(path, Taken("quarantined", digest, stamp, why))
+                return
+        if before is None:
+            log.warning(f"{shown_name(path)} waits for more: {why}; it is tried again later", code="photo.held", diary=self.intake.diary)
+        waiting = Waiting(stamp, why, since, tries + 1, now + retry_wait(tries + 1))
+        arrivals.hold(self.ledger, path, waiting)
+        self._held[path] = waiting
+
+    def wait_s(self, now: float, clock: float) -> float:
+        """How long nothing can be due, in seconds."""
+        wait = max(0.0, self.scanned_at + self.config.scan_every - clock)
+        for path, pending in self._pending.items():
+            if pending.early:
+                return 0.0
+            if self._is_waiting(path, pending, now):
+                wait = min(wait, self._held[path].next_try - now)
+            else:
+                wait = min(wait, max(0.0, pending.since + self.config.wait_until_unchanged - clock))
+        return wait
+
+    def quiet_s(self, now: float, clock: float) -> float:
+        """For how long nothing has been arriving; files that wait for more bytes do not count.  0 before the first scan."""
+        if self.scanned_at == float("-inf"):
+            return 0.0
+        with self._lock:
+            if self._nudges:
+                return 0.0
+        if any(not self._is_waiting(path, pending, now) for path, pending in list(self._pending.items())):
+            return 0.0
+        return max(1e-3, clock - max(self._busy_at, self._first_scan))

@@ -1,0 +1,81 @@
+"""Which files of an inbox are photos, and when one has arrived whole; pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+
+from photodiary.ledger.arrivals import Stamp
+
+IGNORED_FILES = (
+    ".*", "*~syncthing~*", "*.part", "*.filepart", "*.partial", "*.crdownload", "*.download", "*.tmp", "*~", "~$*", "*.!sync", "*.swp",
+    "thumbs.db", "desktop.ini", "icon\r", "*.xmp", "*.aae", "*.thm", "*.json", "*.mp4", "*.mov", "*.3gp",
+)  # fmt: skip
+IGNORED_FOLDERS = (
+    ".*", "@eadir", "#recycle", "#snapshot", "__macosx", "lost+found", "$recycle.bin", "system volume information", "*.photoslibrary",
+)  # fmt: skip
+PARTS = ("MPF\0", "MotionPhoto", "MicroVideo", "hdrgm", "GContainer")  # a JPEG that names one of these has more to come after its end
+
+
+@dataclass(frozen=True)
+class InboxConfig:
+    """wait_until_unchanged: seconds a file must keep size, time and inode; scan_every: seconds between scans; ignore: further globs."""
+
+    wait_until_unchanged: float = 5.0
+    scan_every: float = 60.0
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.wait_until_unchanged <= 600:
+            raise ValueError("wait_until_unchanged must be 0.5 to 600 seconds")
+        if not 1 <= self.scan_every <= 3600:
+            raise ValueError("scan_every must be 1 to 3600 seconds")
+
+
+def ignored_file(name: bytes, globs: tuple[str, ...] = ()) -> bool:
+    """Temporary and system files of sync tools, browsers, NAS boxes and operating systems, sidecars and videos; case does not matter."""
+    text = name.decode("utf-8", "surrogateescape").lower()
+    return any(fnmatch.fnmatchcase(text, glob) for glob in IGNORED_FILES) or any(fnmatch.fnmatchcase(text, g.lower()) for g in globs)
+
+
+def ignored_folder(name: bytes, globs: tuple[str, ...] = ()) -> bool:
+    text = name.decode("utf-8", "surrogateescape").lower()
+    return any(fnmatch.fnmatchcase(text, glob) for glob in IGNORED_FOLDERS) or any(fnmatch.fnmatchcase(text, g.lower()) for g in globs)
+
+
+def whole_by_itself(data: bytes) -> bool:
+    """Whether the bytes end exactly where the picture ends and declare nothing behind it.
+
+    Such a file, if it also decodes strictly, has arrived whole; one that declares more (a motion photo, a gain map) is waited for.
+    """
+    if data.startswith(b"\xff\xd8"):
+        head = data[:131072]
+        return data.endswith(b"\xff\xd9") and not any(part.encode("ascii") in head for part in PARTS)
+    if data.startswith(b"\x89PNG"):
+        return data.endswith(b"IEND\xaeB`\x82")
+    return False
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A file that is not known yet: its stamp and since when (monotonic seconds) it has had it.
+
+    early: an event told of it, so it may be tried once before it has settled; renamed: it got its name by a rename, whole.
+    """
+
+    stamp: Stamp
+    since: float
+    early: bool = False
+    renamed: bool = False
+
+
+def observe(old: Pending | None, stamp: Stamp, now: float, *, early: bool = False, renamed: bool = False) -> Pending:
+    """What is known after seeing the file once more: an unchanged file keeps its `since`, a changed one starts anew."""
+    if old is None or old.stamp != stamp:
+        return Pending(stamp, now, early, renamed)
+    return Pending(stamp, old.since, old.early, old.renamed or renamed)
+
+
+def settled(pending: Pending, now: float, wait: float) -> bool:
+    """Unchanged for long enough by the monotonic clock; file times are never compared with the clock, sync tools keep old ones."""
+    return now - pending.since >= wait

@@ -1,0 +1,218 @@
+"""Photos: rows, names, claims and legal moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from photodiary.diary.calendar import Taken
+from photodiary.diary.canvas import Matrix
+from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.diary.photo import Digest, Stage, is_legal, retry_wait
+from photodiary.errors import IllegalMove
+from photodiary.ledger.store import Connection, Ledger, Row
+
+IN_FILM = "frame IS NOT NULL AND stage IN ('aligned', 'doubtful', 'located')"  # a stale frame stays until the new one is there
+FILM_ORDER = "taken_wall, taken_utc, sha256"
+
+
+@dataclass(frozen=True)
+class PhotoRow:
+    """A photo as the ledger has it.  `taken` is None while undated; `sighting` is the current one."""
+
+    id: int
+    sha256: Digest
+    bytes: int
+    format: str | None
+    width: int | None
+    height: int | None
+    taken: Taken | None
+    received_at: float
+    original: str | None
+    stage: Stage
+    doubtful: bool
+    reason: str | None
+    sighting: Sighting | None
+    frame: str | None
+    matrix: Matrix | None
+    canvas_id: int | None
+    tries: int
+    deaths: int
+
+    @property
+    def in_film(self) -> bool:
+        return self.frame is not None and self.stage in (Stage.ALIGNED, Stage.DOUBTFUL, Stage.LOCATED)
+
+
+@dataclass(frozen=True)
+class NewPhoto:
+    """What intake knows of a photo: everything that goes into a new row."""
+
+    sha256: Digest
+    bytes: int
+    format: str | None
+    width: int | None
+    height: int | None
+    taken: Taken | None
+    taken_utc: float | None
+    original: str | None
+    stage: Stage
+    reason: str | None = None
+
+
+_SELECT = """SELECT photos.*, s.by, s.left_x, s.left_y, s.right_x, s.right_y, s.expected_error, s.reason AS s_reason, s.faces
+FROM photos LEFT JOIN sightings s ON s.id = photos.sighting_id"""
+
+
+def _row(row: Row) -> PhotoRow:
+    taken = None
+    if row["taken_wall"] is not None:
+        offset = None if row["taken_offset_s"] is None else timedelta(seconds=row["taken_offset_s"])
+        taken = Taken(datetime.fromisoformat(row["taken_wall"]), offset, row["taken_from"])
+    sighting = None
+    if row["sighting_id"] is not None:
+        eyes = None
+        if row["left_x"] is not None:
+            eyes = EyePair(Point(row["left_x"], row["left_y"]), Point(row["right_x"], row["right_y"]))
+        sighting = Sighting(row["by"], eyes, row["expected_error"], row["s_reason"], row["faces"])
+    return PhotoRow(
+        id=row["id"], sha256=Digest(row["sha256"]), bytes=row["bytes"], format=row["format"], width=row["width"], height=row["height"],
+        taken=taken, received_at=row["received_at"], original=row["original"], stage=Stage(row["stage"]), doubtful=bool(row["doubtful"]),
+        reason=row["reason"], sighting=sighting, frame=row["frame"], matrix=None if row["matrix"] is None else _matrix(row["matrix"]),
+        canvas_id=row["canvas_id"], tries=row["tries"], deaths=row["deaths"],
+    )  # fmt: skip
+
+
+def _matrix(text: str) -> Matrix:
+    (a, b, c), (d, e, f) = json.loads(text)
+    return (a, b, c), (d, e, f)
+
+
+def insert_or_name(ledger: Ledger, photo: NewPhoto, name: bytes, now: float) -> bool:
+    """Add a photo, or only a further name of a known one.  Returns whether the photo was new."""
+    taken = photo.taken
+    with ledger.write() as db:
+        added = db.execute(
+            "INSERT OR IGNORE INTO photos (sha256, bytes, format, width, height, taken_wall, taken_offset_s, taken_utc, taken_from,"
+            " received_at, original, stage, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                photo.sha256, photo.bytes, photo.format, photo.width, photo.height,
+                None if taken is None else taken.wall.isoformat(),
+                None if taken is None or taken.offset is None else round(taken.offset.total_seconds()),
+                photo.taken_utc, None if taken is None else taken.source, now, photo.original, photo.stage, photo.reason,
+            ),
+        ).rowcount  # fmt: skip
+        add_name(db, photo.sha256, name, now)
+    return bool(added)
+
+
+def add_name(db: Connection, sha256: Digest, name: bytes, now: float) -> None:
+    """Note that a known photo also came under `name`."""
+    db.execute("INSERT OR IGNORE INTO names SELECT id, ?, ? FROM photos WHERE sha256 = ?", (name, now, sha256))
+
+
+def find(ledger: Ledger, sha256: Digest) -> PhotoRow | None:
+    with ledger.read() as db:
+        row = db.execute(f"{_SELECT} WHERE sha256 = ?", (sha256,)).fetchone()
+    return None if row is None else _row(row)
+
+
+def names_of(ledger: Ledger, photo: PhotoRow) -> list[bytes]:
+    """All names a photo came under, the first one first."""
+    with ledger.read() as db:
+        return [row[0] for row in db.execute("SELECT name FROM names WHERE photo_id = ? ORDER BY first_seen, name", (photo.id,))]
+
+
+def everything(ledger: Ledger) -> Iterator[tuple[PhotoRow, list[bytes]]]:
+    """All photos with their names, in the film's order (undated ones last)."""
+    names: dict[int, list[bytes]] = {}
+    with ledger.read() as db:
+        for photo_id, name in db.execute("SELECT photo_id, name FROM names ORDER BY first_seen, name"):
+            names.setdefault(photo_id, []).append(name)
+        rows = db.execute(f"{_SELECT} ORDER BY taken_wall IS NULL, {FILM_ORDER}").fetchall()
+    for row in rows:
+        yield _row(row), names.get(row["id"], [])
+
+
+def claim(ledger: Ledger, stage: Stage, now: float) -> PhotoRow | None:
+    """The oldest photo of a stage whose time has come; its next try is pushed forward before it is tried.
+
+    A photo that breaks whoever works on it thus waits longer each time instead of becoming a crash loop.
+    """
+    query = f"{_SELECT} WHERE stage = ? AND next_try <= ? ORDER BY photos.id LIMIT 1"
+    with ledger.read() as db:
+        if db.execute(query, (stage, now)).fetchone() is None:
+            return None
+    with ledger.write() as db:
+        row = db.execute(query, (stage, now)).fetchone()
+        if row is None:
+            return None
+        db.execute("UPDATE photos SET tries = tries + 1, next_try = ? WHERE id = ?", (now + retry_wait(row["tries"] + 1), row["id"]))
+    return _row(row)
+
+
+def waiting(ledger: Ledger, stage: Stage) -> int:
+    with ledger.read() as db:
+        return int(db.execute("SELECT count(*) FROM photos WHERE stage = ?", (stage,)).fetchone()[0])
+
+
+def total(ledger: Ledger) -> int:
+    with ledger.read() as db:
+        return int(db.execute("SELECT count(*) FROM photos").fetchone()[0])
+
+
+def flowing(ledger: Ledger, stage: Stage, now: float) -> bool:
+    """Whether a photo of a stage may be worked on now or is being worked on for the first time."""
+    with ledger.read() as db:
+        return db.execute("SELECT 1 FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT 1", (stage, now)).fetchone() is not None
+
+
+def next_due(ledger: Ledger, stage: Stage) -> float | None:
+    """When the next photo of a stage may be tried, in seconds since the epoch; None when there is none."""
+    with ledger.read() as db:
+        value = db.execute("SELECT min(next_try) FROM photos WHERE stage = ?", (stage,)).fetchone()[0]
+    return None if value is None else float(value)
+
+
+def forgive_first_tries(ledger: Ledger) -> None:
+    """At start: what was interrupted once is tried at once; what failed more often keeps its wait."""
+    with ledger.write() as db:
+        db.execute("UPDATE photos SET next_try = 0 WHERE tries = 1 AND next_try > 0")
+
+
+def move(db: Connection, photo: PhotoRow, new: Stage, **columns: str | float | None) -> None:
+    """Compare-and-set from the stage that `photo` was read at.  Raises IllegalMove when it is not allowed or somebody else moved it."""
+    if not is_legal(photo.stage, new):
+        raise IllegalMove(f"photo {photo.sha256[:12]}: cannot go from {photo.stage} to {new}")
+    assignments = "".join(f", {column} = ?" for column in columns)
+    changed = db.execute(
+        f"UPDATE photos SET stage = ?, tries = 0, next_try = 0{assignments} WHERE id = ? AND stage = ?",
+        (new, *columns.values(), photo.id, photo.stage),
+    ).rowcount
+    if changed != 1:
+        raise IllegalMove(f"photo {photo.sha256[:12]}: was moved from {photo.stage} by somebody else")
+
+
+def quarantine(ledger: Ledger, photo: PhotoRow, reason: str) -> None:
+    with ledger.write() as db:
+        move(db, photo, Stage.QUARANTINED, reason=reason)
+
+
+def count_death(ledger: Ledger, photo: PhotoRow) -> int:
+    """A darkroom worker died over this photo; returns how often that has happened."""
+    with ledger.write() as db:
+        db.execute("UPDATE photos SET deaths = deaths + 1 WHERE id = ?", (photo.id,))
+        return int(db.execute("SELECT deaths FROM photos WHERE id = ?", (photo.id,)).fetchone()[0])
+
+
+def append_sighting(ledger: Ledger, photo: PhotoRow, sighting: Sighting, stage: Stage, *, doubtful: bool, reason: str | None, now: float) -> None:
+    """Append what was said about the eyes and move the photo on, in one transaction."""
+    eyes = (None,) * 4 if sighting.eyes is None else (*sighting.eyes.left, *sighting.eyes.right)
+    with ledger.write() as db:
+        made = db.execute(
+            "INSERT INTO sightings (photo_id, by, left_x, left_y, right_x, right_y, expected_error, reason, faces, made_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (photo.id, sighting.by, *eyes, sighting.expected_error, sighting.reason, sighting.faces, now),
+        )
+        move(db, photo, stage, sighting_id=made.lastrowid, doubtful=int(doubtful), reason=reason)

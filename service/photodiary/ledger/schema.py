@@ -1,0 +1,128 @@
+"""Tables, and the named steps that brought them about.  A step and its record share one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+
+def first_light(db: sqlite3.Connection) -> None:
+    """Photos, what was said about them, formats, films, wishes, and what the inbox looked like."""
+    for statement in FIRST_LIGHT.split(";\n\n"):
+        db.execute(statement)
+
+
+FIRST_LIGHT = """
+CREATE TABLE photos (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64),
+    bytes INTEGER NOT NULL,
+    format TEXT,                 -- jpeg, png; NULL when it could not be read
+    width INTEGER, height INTEGER,   -- upright, pixels
+    taken_wall TEXT,             -- wall clock, ISO, no offset
+    taken_offset_s INTEGER,      -- UTC offset, NULL when unknown
+    taken_utc REAL,              -- breaks ties only
+    taken_from TEXT,
+    received_at REAL NOT NULL,
+    original TEXT,               -- below the archive; NULL when quarantined before it was copied
+    stage TEXT NOT NULL,
+    doubtful INTEGER NOT NULL DEFAULT 0,
+    reason TEXT,
+    sighting_id INTEGER REFERENCES sightings(id),   -- the current one
+    frame TEXT,                  -- below the archive
+    matrix TEXT,                 -- JSON, upright photo to canvas
+    canvas_id INTEGER REFERENCES canvases(id),
+    framed_at REAL,
+    frame_bytes INTEGER,
+    tries INTEGER NOT NULL DEFAULT 0,
+    deaths INTEGER NOT NULL DEFAULT 0,
+    next_try REAL NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX photos_work ON photos (stage, next_try, id);
+
+CREATE INDEX photos_order ON photos (taken_wall, taken_utc, sha256);
+
+CREATE TABLE names (
+    photo_id INTEGER NOT NULL REFERENCES photos(id),
+    name BLOB NOT NULL,          -- bytes as the file system has them
+    first_seen REAL NOT NULL,
+    PRIMARY KEY (photo_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sightings (
+    id INTEGER PRIMARY KEY,
+    photo_id INTEGER NOT NULL REFERENCES photos(id),
+    by TEXT NOT NULL,
+    left_x REAL, left_y REAL, right_x REAL, right_y REAL,
+    expected_error REAL,
+    reason TEXT,
+    faces INTEGER NOT NULL,
+    made_at REAL NOT NULL
+) STRICT;
+
+CREATE INDEX sightings_photo ON sightings (photo_id, id);
+
+CREATE TABLE verdicts (
+    id INTEGER PRIMARY KEY,
+    photo_id INTEGER NOT NULL REFERENCES photos(id),
+    kind TEXT NOT NULL,
+    value TEXT,
+    made_at REAL NOT NULL
+) STRICT;
+
+CREATE TRIGGER sightings_stay BEFORE UPDATE ON sightings BEGIN SELECT RAISE(ABORT, 'sightings are append-only'); END;
+
+CREATE TRIGGER verdicts_stay BEFORE UPDATE ON verdicts BEGIN SELECT RAISE(ABORT, 'verdicts are append-only'); END;
+
+CREATE TABLE canvases (
+    id INTEGER PRIMARY KEY,
+    width INTEGER NOT NULL, height INTEGER NOT NULL,
+    left_x REAL NOT NULL, left_y REAL NOT NULL, right_x REAL NOT NULL, right_y REAL NOT NULL,
+    frozen INTEGER NOT NULL,     -- 0: from the first few photos, may still be chosen again
+    source TEXT NOT NULL,        -- auto, or as written in the configuration
+    words TEXT NOT NULL,
+    made_at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE wishes (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    details TEXT NOT NULL,       -- JSON
+    made_at REAL NOT NULL,
+    progress TEXT,               -- JSON, written while it is being fulfilled
+    done_at REAL,
+    outcome TEXT                 -- JSON
+) STRICT;
+
+CREATE TABLE reels (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    frames INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    fingerprint TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    rendered_at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE files (
+    path BLOB PRIMARY KEY,       -- below the inbox
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    photo_id INTEGER NOT NULL REFERENCES photos(id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE arrivals (
+    path BLOB PRIMARY KEY,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    since REAL NOT NULL,
+    tries INTEGER NOT NULL,
+    next_try REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notes (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL          -- JSON
+) STRICT, WITHOUT ROWID"""
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light,)

@@ -1,0 +1,149 @@
+"""Opening, locking and migrating the diary database.
+
+Every write, and every opening and closing of a writing connection, happens under `ledger.lock`, so that no two connections
+ever write or checkpoint at one instant (SQLite before 3.51.3 can corrupt a WAL when they do).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from photodiary.errors import LedgerTrouble, StorageTrouble
+from photodiary.ledger.schema import MIGRATIONS
+
+FILE = "ledger.sqlite3"
+LOCK = "ledger.lock"
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"})
+
+Connection = sqlite3.Connection
+Row = sqlite3.Row
+
+
+class Ledger:
+    """One diary's database.  Safe to share between threads; `read` and `write` take turns on one connection."""
+
+    def __init__(self, folder: Path, *, writable: bool = True) -> None:
+        """Open, creating and migrating when writable.  Raises LedgerTrouble (newer, damaged, on a network file system) or StorageTrouble."""
+        self.path = folder / FILE
+        self.writable = writable
+        self._turn = threading.RLock()
+        self._lock_fd = -1
+        try:
+            if writable:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _refuse_network(folder)
+                self._lock_fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                with self._locked():
+                    self._db = self._connect(f"file:{_quote(self.path)}?mode=rwc")
+                    self._migrate()
+            else:
+                if not self.path.exists():
+                    raise LedgerTrouble(f"{self.path}: there is no diary database yet; start `photodiary run` or `photodiary scan --once` first")
+                self._db = self._connect(f"file:{_quote(self.path)}?mode=ro")
+                self._check_version()
+        except sqlite3.DatabaseError as error:
+            raise LedgerTrouble(f"{self.path}: the diary database cannot be opened: {error}") from error
+        except OSError as error:
+            raise StorageTrouble(f"{folder}: the archive cannot be used: {error.strerror}") from error
+
+    def _connect(self, uri: str) -> Connection:
+        db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+        db.row_factory = sqlite3.Row
+        if self.writable:
+            mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            if mode != "wal":
+                raise LedgerTrouble(f"{self.path}: the file system does not support write-ahead logging (SQLite answered {mode})")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA foreign_keys=ON")
+        return db
+
+    def _check_version(self) -> int:
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(MIGRATIONS):
+            raise LedgerTrouble(f"{self.path}: made by a newer photodiary (version {version}, this one knows {len(MIGRATIONS)}); install that again")
+        return version
+
+    def _migrate(self) -> None:
+        version = self._check_version()
+        if 0 < version < len(MIGRATIONS):
+            with sqlite3.connect(self.path.with_name(f"ledger-before-{version + 1}.sqlite3")) as copy:
+                self._db.backup(copy)
+            copy.close()
+        for number in range(version, len(MIGRATIONS)):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                MIGRATIONS[number](self._db)
+                self._db.execute(f"PRAGMA user_version={number + 1}")
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction: committed and durable when the block ends, undone when it raises.
+
+        Raises StorageTrouble when the disk is full or refuses.
+        """
+        with self._turn, self._locked():
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._db
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    raise
+            except sqlite3.OperationalError as error:
+                raise StorageTrouble(f"{self.path}: the diary database cannot be written: {error}") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A turn on the connection for reading; each statement sees a consistent database."""
+        with self._turn:
+            try:
+                yield self._db
+            except sqlite3.OperationalError as error:
+                raise StorageTrouble(f"{self.path}: the diary database cannot be read: {error}") from error
+
+    def close(self) -> None:
+        with self._turn:
+            if self.writable:
+                with self._locked():
+                    self._db.close()
+                os.close(self._lock_fd)
+            else:
+                self._db.close()
+
+
+def _quote(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _refuse_network(folder: Path) -> None:
+    """SQLite's locks are not to be trusted on network file systems."""
+    target = os.path.realpath(folder)
+    best, kind = "", ""
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
+        for line in mounts:
+            _, point, name, *_ = line.split(" ")
+            point = point.replace("\\040", " ")
+            if (target == point or target.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+                best, kind = point, name
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise LedgerTrouble(f"{folder}: the diary database may not lie on a network file system ({kind}); choose a local disk for the archive")

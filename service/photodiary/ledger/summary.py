@@ -1,0 +1,91 @@
+"""What the ledger can tell about a diary as a whole; everything here only reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from photodiary.diary.calendar import diary_day
+from photodiary.diary.eyes import REASONS
+from photodiary.diary.photo import Stage
+from photodiary.ledger import reels
+from photodiary.ledger.photos import IN_FILM
+from photodiary.ledger.store import Ledger
+
+DAY_STARTS = time(4)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """stages: photos by stage, every stage present; duplicates: further names of known photos."""
+
+    total: int
+    stages: dict[str, int]
+    in_film: int
+    duplicates: int
+
+
+def counts(ledger: Ledger) -> Counts:
+    with ledger.read() as db:
+        stages = dict.fromkeys((str(stage) for stage in Stage), 0)
+        stages.update({row[0]: row[1] for row in db.execute("SELECT stage, count(*) FROM photos GROUP BY stage")})
+        # A photo that is in doubt and in the film counts as doubtful also while its frame is being made again.
+        names, named = db.execute("SELECT count(*), count(DISTINCT photo_id) FROM names").fetchone()
+        in_film = db.execute(f"SELECT count(*) FROM photos WHERE {IN_FILM}").fetchone()[0]
+    return Counts(sum(stages.values()), stages, in_film, names - named)
+
+
+def labels(ledger: Ledger) -> dict[str, int]:
+    """Photos with a human's eyes, by how: placed or confirmed."""
+    with ledger.read() as db:
+        found = dict(db.execute("SELECT by, count(DISTINCT photo_id) FROM sightings WHERE by IN ('placed', 'confirmed') GROUP BY by").fetchall())
+    return {"placed": found.get("placed", 0), "confirmed": found.get("confirmed", 0)}
+
+
+def film_missing(ledger: Ledger) -> list[dict[str, str]]:
+    """Days that have photos but none in the film, each with the reason of its first photo."""
+    with ledger.read() as db:
+        rows = db.execute(f"SELECT taken_wall, reason, stage, {IN_FILM} AS shown FROM photos WHERE taken_wall IS NOT NULL ORDER BY taken_wall").fetchall()
+    shown: set[date] = set()
+    missing: dict[date, str] = {}
+    for row in rows:
+        day = diary_day(datetime.fromisoformat(row["taken_wall"]), DAY_STARTS)
+        if row["shown"]:
+            shown.add(day)
+        else:
+            missing.setdefault(day, REASONS.get(row["reason"] or "", row["reason"]) or f"not yet through ({row['stage']})")
+    return [{"day": day.isoformat(), "reason": reason} for day, reason in missing.items() if day not in shown]
+
+
+def disk(ledger: Ledger) -> dict[str, int]:
+    """Bytes by kind, as the ledger knows them."""
+    with ledger.read() as db:
+        originals, frames = db.execute(
+            "SELECT coalesce(sum(bytes) FILTER (WHERE original IS NOT NULL), 0), coalesce(sum(frame_bytes), 0) FROM photos"
+        ).fetchone()
+    reel = reels.newest_reel(ledger)
+    return {"originals": originals, "frames": frames, "films": 0 if reel is None else reel.bytes}
+
+
+def not_in_film(ledger: Ledger) -> list[tuple[str, int]]:
+    """Why photos are left out, could not be read or wait for a date: sentences and how many."""
+    with ledger.read() as db:
+        rows = db.execute(
+            f"SELECT coalesce(reason, stage), count(*) FROM photos WHERE NOT ({IN_FILM}) AND stage NOT IN ('received', 'located') GROUP BY 1 ORDER BY 2 DESC"
+        ).fetchall()
+    return [(REASONS.get(row[0], row[0]), row[1]) for row in rows]
+
+
+def last_day(ledger: Ledger, until: float) -> str:
+    """The daily summary, in words."""
+    with ledger.read() as db:
+        new = db.execute("SELECT count(*) FROM photos WHERE received_at > ? AND received_at <= ?", (until - 86_400, until)).fetchone()[0]
+    now = counts(ledger)
+    reel = reels.newest_reel(ledger)
+    film = "no film yet" if reel is None else f"film of {reel.frames:,} photos"
+    check = now.stages[Stage.DOUBTFUL]
+    unread = now.stages[Stage.QUARANTINED]
+    return (
+        f"the last day: {new:,} new photo{'s' if new != 1 else ''}; {now.in_film:,} of {now.total:,} in the film, {check:,} to check, "
+        f"{unread:,} could not be read; {film}"
+    )

@@ -1,0 +1,1 @@
+"""The resident model, and the step that asks it."""

@@ -1,0 +1,157 @@
+"""The resident eye network: looks at the whole photo, then at an upright crop and its mirror image."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from photodiary.diary.canvas import Matrix, similarity
+from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.eyenet import weights
+from photodiary.eyenet.framing import FramingConfig, crop_canvas, from_thumbnail, mirrored, padded
+from photodiary.eyenet.peaks import Candidate, candidates
+from photodiary.locate.config import LocateConfig
+from photodiary.locate.views import View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+LEAST_WHOLE = 0.12  # peaks of the first look below this are not looked at again
+LEAST_CROP = 0.30  # a crop whose best pair stays below this holds no face
+LARGEST_PASSES = 2
+ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Expected error in % of IOD from what the crop says of itself and how far its looks lie apart (both in % of IOD)."""
+
+    own: float = 1.0
+    spread: float = 1.0
+    floor: float = 0.5
+
+
+class EyeLocator:
+    """One model on one device; not thread-safe, one thread owns it."""
+
+    def __init__(self, path: Path, config: LocateConfig, *, sha256: str | None = None, framing: FramingConfig | None = None) -> None:
+        """Load and warm up.  Raises BadModel."""
+        self.device = _choose(config.device)
+        if self.device == "cpu":
+            torch.set_num_threads(config.threads or max(1, min(4, len(os.sched_getaffinity(0)) - 1)))
+        self._net, self.name, self.sha256 = weights.load(path, sha256=sha256)
+        self._net.to(self.device)
+        self.framing = framing or FramingConfig()
+        self._canvas = crop_canvas(self.framing)
+        self._look([np.zeros((self.framing.crop, self.framing.crop, 3), np.uint8)] * 2, 0.5)
+
+    def _look(self, pictures: list[Pixels], least_score: float) -> list[list[Candidate]]:
+        """Candidates in each picture; all pictures have one size, padded below and right to what the network needs."""
+        height, width = pictures[0].shape[:2]
+        batch = np.zeros((len(pictures), padded(height), padded(width), 3), np.float32)
+        for number, picture in enumerate(pictures):
+            batch[number, :height, :width] = picture
+            batch[number, height:] = batch[number, height - 1 : height]
+            batch[number, :, width:] = batch[number, :, width - 1 : width]
+        with torch.inference_mode():
+            maps = self._net(torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2))  # (B, 3, H, W), channels last
+        maps = type(maps)(*(part.cpu() for part in (maps.score, maps.offset, maps.scale, maps.partner)))
+        return [candidates(maps, number, least_score) for number in range(len(pictures))]
+
+    def locate(self, view: View) -> Sighting:
+        """Eyes of the person the photo is about, with an honest expected error.  Raises what the view raises."""
+        first = view.thumbnail(self.framing.whole)
+        size = first.shape[1], first.shape[0]
+        whole = [Candidate(from_thumbnail(c.eyes, size, view.size), c.score, c.expected * view.size[0] / size[0]) for c in self._look([first], LEAST_WHOLE)[0]]
+        ranked = sorted(whole, key=lambda c: -_prominence(c, view.size))
+        refined = []
+        for candidate in ranked[:3]:
+            better = self._refine(view, candidate)
+            if better is not None:
+                refined.append(better)
+        if not refined:
+            return Sighting(self.name, None, None, "no_face", 0)
+        refined.sort(key=lambda r: -_prominence(r[0], view.size))
+        best, expected = refined[0]
+        others = [r[0] for r in refined[1:] if r[0].eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
+        reason = None
+        if any(_prominence(other, view.size) > _prominence(best, view.size) - 0.25 for other in others):
+            reason = "several_faces"
+        elif expected > 5.0:
+            reason = "cut_by_edge" if _at_edge(best.eyes, view.size) else "covered" if best.score < 0.5 else "unsure"
+        return Sighting(self.name, _rounded(best.eyes), round(expected, 2), reason, 1 + len(others))
+
+    def _refine(self, view: View, found: Candidate) -> tuple[Candidate, float] | None:
+        """Look closer until the eyes stay where they are.  Returns the pair with its expected error in % of IOD, or None without a face."""
+        eyes = found.eyes
+        result: tuple[Candidate, float] | None = None
+        for _ in range(LARGEST_PASSES):
+            matrix = similarity(eyes, self._canvas)
+            picture = view.crop(matrix, (self.framing.crop, self.framing.crop))
+            plain, flipped = self._look([picture, np.ascontiguousarray(picture[:, ::-1])], LEAST_CROP / 2)
+            both = [self._nearest(plain), self._nearest(flipped, flip=True)]
+            seen = [c for c in both if c is not None]
+            if not seen:
+                return None
+            mean = EyePair(*(Point(math.fsum(c.eyes[i].x for c in seen) / len(seen), math.fsum(c.eyes[i].y for c in seen) / len(seen)) for i in (0, 1)))
+            score = math.fsum(c.score for c in seen) / 2
+            if score < LEAST_CROP:
+                return None
+            spread = seen[0].eyes.distance(seen[1].eyes) if len(seen) == 2 else self.framing.iod
+            moved = mean.distance(EyePair(self._canvas.left, self._canvas.right)) / self.framing.iod
+            own = max(c.expected for c in seen)
+            eyes = EyePair(*(_back(matrix, point) for point in mean))
+            result = Candidate(eyes, score, own), _expected(100 * own / mean.iod, 100 * spread / mean.iod)
+            if moved < 0.15:
+                break
+        return result
+
+    def _nearest(self, found: list[Candidate], *, flip: bool = False) -> Candidate | None:
+        """Of the pairs in a crop the one that it was made for."""
+        wanted = EyePair(self._canvas.left, self._canvas.right)
+        turned = [Candidate(mirrored(c.eyes, self.framing.crop), c.score, c.expected) if flip else c for c in found]
+        near = [c for c in turned if c.eyes.distance(wanted) < 0.6 * self.framing.iod]
+        return max(near, key=lambda c: c.score, default=None)
+
+
+def _choose(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _expected(own: float, spread: float) -> float:
+    doubt = Doubt()
+    return doubt.floor + doubt.own * own + doubt.spread * spread
+
+
+def _prominence(candidate: Candidate, size: tuple[int, int]) -> float:
+    """How much a face looks like the one that the photo is about: large, near the middle, clearly seen."""
+    middle = candidate.eyes.middle
+    away = math.hypot(middle.x / size[0] - 0.5, middle.y / size[1] - 0.45)
+    return math.log(max(candidate.eyes.iod, 1e-6)) - 1.5 * away + math.log(max(candidate.score, 1e-6))
+
+
+def _at_edge(eyes: EyePair, size: tuple[int, int]) -> bool:
+    reach = 0.5 * eyes.iod
+    return any(not (reach < p.x < size[0] - reach and reach < p.y < size[1] - reach) for p in eyes)
+
+
+def _back(matrix: Matrix, point: Point) -> Point:
+    """Undo a similarity: z = (w - b) / a with complex numbers."""
+    (a, b, c), (d, _, f) = matrix
+    z = (complex(*point) - complex(c, f)) / complex(a, d)
+    assert abs(b + d) < 1e-9 * max(1.0, abs(d))
+    return Point(z.real, z.imag)
+
+
+def _rounded(eyes: EyePair) -> EyePair:
+    return EyePair(*(Point(round(p.x, ROUNDING), round(p.y, ROUNDING)) for p in eyes))

@@ -1,0 +1,119 @@
+"""Makes a film in a process of its own, which may be stopped or die without harm, and which dies with us.
+
+The daemon itself never loads PyAV: only the child does, and the child loads nothing of what the daemon holds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Final
+
+from photodiary.diary.reel import ReelPlan
+from photodiary.errors import PhotodiaryError, RenderFailed, RenderStopped
+
+POLL_SECONDS: Final = 0.2
+"""How long a stop may go unnoticed."""
+
+JOIN_SECONDS: Final = 5.0
+"""How long a killed child may take to go; one that hangs in a dead disk takes longer, and is left to the system."""
+
+Progress = Callable[[int], None]
+
+
+def _unheard(done: int) -> None:
+    pass
+
+
+def render_in_child(
+    plan: ReelPlan, root: Path, target: Path, *, progress: Progress = _unheard, should_stop: Callable[[], bool], nice: int = 10
+) -> None:
+    """`film.encode` and `film.verify` in a child process at niceness `nice` (or the present one, if that is higher).
+
+    `progress` (frames taken in so far) and `should_stop` are called in this process, by the calling thread; the child dies
+    with that thread.  Unless this returns, there is no file at `target`.
+
+    Raises what `encode` and `verify` raise (FrameBroken, StorageTrouble, BrokenFilm, RenderFailed), RenderFailed also when
+    the child dies, and RenderStopped within `POLL_SECONDS` of `should_stop()` becoming true.
+    """
+    context = multiprocessing.get_context("spawn")
+    inbox, outbox = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(plan, root, target, nice, os.getpid(), outbox), name="render", daemon=True)
+    with inbox:
+        try:
+            with outbox:  # the child's end: closed here once it has it, so that its death ends the pipe
+                _start(child)
+            _follow(child, inbox, target, progress, should_stop)
+        except BaseException:
+            if child.pid is not None:
+                child.kill()
+                child.join(JOIN_SECONDS)
+            with suppress(OSError):
+                target.unlink(missing_ok=True)
+            raise
+        child.join(JOIN_SECONDS)
+
+
+def _start(child: BaseProcess) -> None:
+    """Start `child` with SIGINT blocked, which it inherits and keeps: Ctrl-C is for the parent, even while the child loads."""
+    resource_tracker.ensure_running()  # by itself it would start below and unblock SIGINT again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child.start()
+    except OSError as error:
+        raise RenderFailed(f"No process could be started to make a film: {error.strerror}.") from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _follow(child: BaseProcess, inbox: Connection, target: Path, progress: Progress, should_stop: Callable[[], bool]) -> None:
+    """Hear the child out: return when it says that it is done, raise what it says went wrong."""
+    while not should_stop():
+        if not inbox.poll(POLL_SECONDS):
+            continue
+        try:
+            message: int | PhotodiaryError | None = inbox.recv()
+        except (EOFError, OSError) as error:  # the pipe ends with the child
+            child.join(JOIN_SECONDS)
+            raise RenderFailed(f"The process that was making the film {target} died (exit code {child.exitcode}).") from error
+        if message is None:
+            return
+        if isinstance(message, PhotodiaryError):
+            raise message
+        progress(message)
+    raise RenderStopped(f"Making the film {target} was stopped.")
+
+
+def _child(plan: ReelPlan, root: Path, target: Path, nice: int, parent: int, outbox: Connection) -> None:
+    """The child's life: tells `outbox` how many frames were taken in, then None, or the error."""
+    _die_with(parent)
+    os.nice(max(0, nice - os.nice(0)))
+
+    from photodiary.render import film  # here, so that the parent need not load PyAV
+
+    try:
+        film.encode(plan, root, target, outbox.send)
+        film.verify(target, plan)
+    except PhotodiaryError as error:
+        outbox.send(error)
+    except Exception as error:  # noqa: BLE001 - whatever it was, the parent must be told
+        outbox.send(RenderFailed(f"The film {target} could not be made: {type(error).__name__}: {error}."))
+    else:
+        outbox.send(None)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends (Linux); go at once if `parent` is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,62 @@
+"""When a film is due; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from photodiary.ledger.reels import FilmNews
+
+_CLOCK = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """When films are made.
+
+    after_quiet_s: so long after the last new frame; at_latest_s: so long after the first new frame even while photos keep
+    coming; first_after: the first film of a backlog after so many frames; at: "HH:MM" renders only once a day, at that time
+    in the diary's time zone.
+    """
+
+    after_quiet_s: float = 60.0
+    at_latest_s: float = 600.0
+    first_after: int = 50
+    at: str = ""
+
+    def __post_init__(self) -> None:
+        if self.after_quiet_s < 0 or self.at_latest_s < self.after_quiet_s:
+            raise ValueError("after_quiet_s must be at least 0 and at most at_latest_s")
+        if self.first_after < 1:
+            raise ValueError("first_after must be at least 1")
+        if self.at and not _CLOCK.match(self.at):
+            raise ValueError('at must be empty or a time like "04:30"')
+
+
+def due_at(config: RenderConfig, news: FilmNews, *, has_film: bool, zone: tzinfo, last: float) -> float | None:
+    """When the next film is due, in seconds since the epoch; None while no film could show anything new.
+
+    last: when the newest film was made, 0 without one.
+    """
+    if not news.new or news.newest_new is None or news.oldest_new is None:
+        return None
+    if not has_film and news.new >= config.first_after:
+        return 0.0
+    if config.at and has_film:
+        return next_time(config.at, zone, max(last, 0.0))
+    return min(news.newest_new + config.after_quiet_s, news.oldest_new + config.at_latest_s)
+
+
+def next_time(at: str, zone: tzinfo, after: float) -> float:
+    """The next time that a wall clock in `zone` shows `at`, in seconds since the epoch, later than `after`.
+
+    Where the clock skips that time, the first moment after the gap counts; where it shows it twice, the first.
+    """
+    wanted = time(int(at[:2]), int(at[3:]))
+    day = datetime.fromtimestamp(after, zone).date() - timedelta(days=1)
+    while True:
+        moment = datetime.combine(day, wanted, zone).astimezone(UTC).timestamp()
+        if moment > after:
+            return moment
+        day += timedelta(days=1)

@@ -1,0 +1,205 @@
+"""Training of the base model: from scratch or from local weights, resumable, on the CPU or a GPU."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from photodiary.errors import BadModel
+from photodiary.eyenet import weights
+from photodiary.eyenet.network import EyeNet, EyeNetConfig, loss
+from photodiary.retrain.dataset import Batches, Face, Studio
+
+STATE = "training.pt"
+WEIGHTS = "eyenet.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the base model is trained.  `large_from` is the share of the samples after which `size` gives way to `large_size`."""
+
+    backbone: str = "regnety_006"
+    samples: int = 220_000
+    batch: int = 48
+    size: int = 160
+    large_size: int = 192
+    large_from: float = 0.7
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup: int = 24_000
+    ema: float = 0.998
+    seed: int = 1
+    loaders: int = 1
+    save_every_s: float = 300.0
+
+
+def learning_rate(config: TrainingConfig, seen: int) -> float:
+    """Linear warm-up, then half a cosine down to 1 % of the peak; a function of samples seen alone."""
+    if seen < config.warmup:
+        return config.learning_rate * (seen + config.batch) / (config.warmup + config.batch)
+    share = min(1.0, (seen - config.warmup) / max(1, config.samples - config.warmup))
+    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+class ConsiderateThreads:
+    """Two or more threads while the machine is otherwise idle, one while somebody else computes.
+
+    A parallel step beside another busy process waits at every barrier; one thread does not.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._last = self._read()
+
+    @staticmethod
+    def _read() -> tuple[float, float]:
+        with open("/proc/stat", encoding="ascii") as handle:
+            fields = [float(v) for v in handle.readline().split()[1:]]
+        busy = (fields[0] + fields[1] + fields[2]) / os.sysconf("SC_CLK_TCK")
+        times = os.times()
+        return busy, times.user + times.system
+
+    def adjust(self, seconds: float, loaders_share: float) -> int:
+        """Choose the thread count for the next step from what happened in the last `seconds`."""
+        busy, own = self._read()
+        others = (busy - self._last[0]) - (own - self._last[1])
+        self._last = busy, own
+        idle = others / max(seconds, 1e-3) < 0.25 + loaders_share
+        threads = self.most if idle else 1
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        return threads
+
+
+class Trainer:
+    """One training run with its state under `folder`; call `run` until it returns True."""
+
+    def __init__(self, faces: list[Face], folder: Path, config: TrainingConfig, *, init: Path | None = None, threads: int = 1) -> None:
+        self.config = config
+        self.folder = folder
+        self.faces = [face for face in faces if not face.held_out]
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.threads = ConsiderateThreads(threads) if self.device.type == "cpu" else None
+        torch.manual_seed(config.seed)
+        self.net = EyeNet(EyeNetConfig(backbone=config.backbone))
+        if init is not None:
+            loaded, _, _ = weights.load(init)
+            if loaded.config != self.net.config:
+                raise BadModel(f"{init}: made of {loaded.config.backbone}, but {config.backbone} is to be trained")
+            self.net = loaded
+        self.net.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        decay = [p for p in self.net.parameters() if p.ndim > 1]
+        plain = [p for p in self.net.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}], lr=0.0)
+        self.average = {key: value.detach().clone() for key, value in self.net.state_dict().items()}
+        self.seen = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
+
+    def _resume(self) -> None:
+        path = self.folder / STATE
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["backbone"] != self.config.backbone:
+            raise BadModel(f"{path}: a training of {state['backbone']}; choose another --out for {self.config.backbone}")
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average = state["average"]
+        self.seen = state["seen"]
+
+    def save(self) -> str:
+        """Full state for resuming and the averaged weights as fp16 safetensors.  Returns the weights' SHA-256."""
+        beside = self.folder / f".{STATE}.tmp"
+        torch.save(
+            {
+                "net": self.net.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "average": self.average,
+                "seen": self.seen,
+                "backbone": self.config.backbone,
+            },
+            beside,
+        )
+        beside.replace(self.folder / STATE)
+        averaged = EyeNet(self.net.config)
+        averaged.load_state_dict({key: value.cpu() for key, value in self.average.items()})
+        return weights.save(averaged, self.folder / WEIGHTS, name=f"{self.config.backbone}-{self.seen // 1000}k", notes={"training": repr(asdict(self.config))})
+
+    def run(self, report: Callable[[str], None], keep_going: Callable[[], bool] = lambda: True) -> bool:
+        """Train until all samples were seen (True) or `keep_going` says stop (False); state is saved either way."""
+        config = self.config
+        border = int(config.samples * config.large_from)
+        while self.seen < config.samples:
+            large = self.seen >= border
+            end = config.samples if large else border
+            size = config.large_size if large else config.size
+            finished = self._stretch(size, math.ceil((end - self.seen) / config.batch), report, keep_going)
+            self.save()
+            if not finished:
+                return False
+        return True
+
+    def _stretch(self, size: int, batches: int, report: Callable[[str], None], keep_going: Callable[[], bool]) -> bool:
+        config = self.config
+        studio = Studio(self.faces, size, config.seed)
+        loader = DataLoader(
+            Batches(studio, config.batch, self.seen // config.batch, batches), batch_size=None, num_workers=config.loaders,
+            prefetch_factor=4 if config.loaders else None, worker_init_fn=_be_nice,
+        )  # fmt: skip
+        saved = reported = before = time.monotonic()
+        sums: dict[str, float] = {}
+        count = 0
+        for pixels, faces, trust in loader:
+            parts = self._step(pixels, faces, trust)
+            count += 1
+            for key, value in parts.items():
+                sums[key] = sums.get(key, 0.0) + value
+            now = time.monotonic()
+            if self.threads is not None:
+                self.threads.adjust(now - before, 0.35)
+            before = now
+            if now - reported > 60:
+                rate = count * config.batch / (now - reported)
+                means = " ".join(f"{key} {value / count:.4f}" for key, value in sums.items())
+                report(f"{self.seen:,} of {config.samples:,} samples, {size} px, {rate:.0f} a second, rate {learning_rate(config, self.seen):.2e}, {means}")
+                sums, count, reported = {}, 0, now
+            if now - saved > config.save_every_s:
+                self.save()
+                saved = now
+            if not keep_going():
+                return False
+        return True
+
+    def _step(self, pixels: Tensor, faces: Tensor, trust: Tensor) -> dict[str, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, self.seen)
+        pixels = pixels.to(self.device, non_blocking=True).float()
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            maps = self.net(pixels)
+        total, parts = loss(maps, faces.to(self.device), trust.to(self.device))
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.seen += len(pixels)
+        keep = min(self.config.ema, 1 - 1 / (1 + self.seen / self.config.batch))
+        with torch.no_grad():
+            for key, value in self.net.state_dict().items():
+                if value.is_floating_point():
+                    self.average[key].lerp_(value, 1 - keep)
+                else:
+                    self.average[key].copy_(value)
+        return parts
+
+
+def _be_nice(_: int) -> None:
+    os.nice(5)

@@ -1,0 +1,1 @@
+"""Composition roots, clocks, threads, signals and schedules."""

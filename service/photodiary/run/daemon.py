@@ -1,0 +1,186 @@
+"""`photodiary run`: signals, schedules, watchers and watched threads around the engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from photodiary import __version__
+from photodiary.errors import BadConfig
+from photodiary.inbox.inbox import Nudge
+from photodiary.inbox.watcher import Watcher
+from photodiary.ledger import summary, wishes
+from photodiary.locate.views import Locator
+from photodiary.render.schedule import next_time
+from photodiary.run.engine import Engine, House, be_private
+from photodiary.settings import Settings, load
+
+log = structlog.get_logger()
+
+CHECK_EVERY_S = 10.0
+SUMMARY_AT = "04:00"
+
+
+class Daemon:
+    """Runs until a signal ends it.  `run` returns the exit status."""
+
+    def __init__(self, config: Path, settings: Settings, locator: Callable[[Settings], Locator]) -> None:
+        self._config = config
+        self._settings = settings
+        self._make_locator = locator
+        self._locator: Locator | None = None
+        self._wake = threading.Event()
+        self._stop = False
+        self._reload = False
+        self._nudged = False
+
+    def run(self) -> int:
+        be_private()
+        for number, handler in (
+            (signal.SIGTERM, self._on_stop),
+            (signal.SIGINT, self._on_stop),
+            (signal.SIGHUP, self._on_hup),
+            (signal.SIGUSR1, self._on_nudge),
+        ):
+            signal.signal(number, handler)
+        while True:
+            status = self._live()
+            if status is not None:
+                return status
+
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stop:
+            os._exit(1)  # asked twice: leave at once, the ledger forgives it
+        self._stop = True
+        self._wake.set()
+
+    def _on_hup(self, number: int, frame: FrameType | None) -> None:
+        self._reload = True
+        self._wake.set()
+
+    def _on_nudge(self, number: int, frame: FrameType | None) -> None:
+        self._nudged = True
+        self._wake.set()
+
+    def _live(self) -> int | None:
+        """One life with one configuration.  Returns the exit status, or None to live again with a new one."""
+        engine = Engine(self._settings, self._resident)
+        watchers = [Watcher(house.inbox.root, self._teller(engine, house)) for house in engine.houses]
+        scheduler = self._schedule(engine)
+        try:
+            for watcher in watchers:
+                watcher.check()
+            engine.start()
+            scheduler.start()
+            names = ", ".join(f"{house.name} ({house.inbox.root})" for house in engine.houses)
+            log.info(f"photodiary {__version__} watches {names}; model {engine.locator.name} on {engine.locator.device}", code="daemon.started")
+            return self._watch(engine, watchers)
+        finally:
+            scheduler.shutdown(wait=False)
+            for watcher in watchers:
+                watcher.stop()
+            engine.close()
+            log.info("photodiary stopped", code="daemon.stopped")
+
+    def _resident(self) -> Locator:
+        if self._locator is None:
+            self._locator = self._make_locator(self._settings)
+        return self._locator
+
+    @staticmethod
+    def _teller(engine: Engine, house: House) -> Callable[[Nudge], None]:
+        intake = next(loop for loop in engine.loops if loop.name == "intake")
+
+        def tell(nudge: Nudge) -> None:
+            house.inbox.notice(nudge)
+            intake.nudge()
+
+        return tell
+
+    def _watch(self, engine: Engine, watchers: list[Watcher]) -> int | None:
+        rearmed = time.monotonic()
+        while True:
+            self._wake.wait(CHECK_EVERY_S)
+            self._wake.clear()
+            if self._stop:
+                return 0
+            if self._reload:
+                self._reload = False
+                if self._read_again():
+                    return None
+            if self._nudged:
+                self._nudged = False
+                engine.nudge(scan=True)
+            for loop in engine.loops:
+                if loop.gave_up or not loop.alive:
+                    log.error(f"the {loop.name} loop has stopped; leaving, so that a restart mends it", code="daemon.broken", loop=loop.name)
+                    return 1
+            for house in engine.houses:
+                wishes.note(house.ledger, degraded=engine.degraded())
+            if time.monotonic() - rearmed >= self._settings.inbox.scan_every:
+                rearmed = time.monotonic()
+                for watcher in watchers:
+                    watcher.check()
+
+    def _read_again(self) -> bool:
+        """SIGHUP: a wrong configuration changes nothing."""
+        try:
+            settings = load(self._config)
+        except BadConfig as error:
+            for line in str(error).splitlines():
+                log.error(f"the configuration is kept as it was: {line}", code="config.refused")
+            return False
+        if settings.locate != self._settings.locate:
+            self._locator = None
+        self._settings = settings
+        log.info(f"configuration read again from {self._config}", code="config.reloaded")
+        return True
+
+    def _schedule(self, engine: Engine) -> BackgroundScheduler:
+        """APScheduler only wakes steps: the scan each minute, the film when it is due, the summary once a day."""
+        scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
+
+        def trouble(event: JobExecutionEvent) -> None:
+            log.warning(f"the schedule's {event.job_id} came late or failed: {event.exception or 'missed'}", code="schedule.trouble")
+
+        scheduler.add_listener(trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        intake, render = (next(loop for loop in engine.loops if loop.name == name) for name in ("intake", "render"))
+        scheduler.add_job(intake.nudge, "interval", seconds=self._settings.inbox.scan_every, id="scan")
+
+        def plan_films() -> None:
+            for house in engine.houses:
+                due = engine.film_due(house)
+                if due is not None:
+                    at = datetime.fromtimestamp(max(due, time.time()) + 0.1, UTC)
+                    scheduler.add_job(render.nudge, "date", run_date=at, id=f"film of {house.name}", replace_existing=True)
+
+        engine.on_news = plan_films
+        scheduler.add_job(plan_films, "interval", seconds=300, id="films", next_run_time=datetime.now(UTC))
+        for house in engine.houses:
+            self._plan_summary(scheduler, house)
+        return scheduler
+
+    def _plan_summary(self, scheduler: BackgroundScheduler, house: House) -> None:
+        at = next_time(SUMMARY_AT, house.zone, time.time())
+
+        def summarise() -> None:
+            log.info(summary.last_day(house.ledger, at), code="daily.summary", diary=house.name)
+            self._plan_summary(scheduler, house)
+
+        scheduler.add_job(summarise, "date", run_date=datetime.fromtimestamp(at, UTC), id=f"summary of {house.name}", replace_existing=True)
+
+
+def journal() -> bool:
+    """Whether stderr goes to systemd's journal, which adds the time itself."""
+    return "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()

@@ -1,0 +1,61 @@
+"""`daemon.lock`: the right to run steps on a diary, held for a process's life."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from photodiary.errors import Busy
+
+FILE = "daemon.lock"
+
+
+class DaemonLock:
+    """Taken when made.  Raises Busy, naming the holder, when somebody else has it."""
+
+    def __init__(self, archive: Path) -> None:
+        self._fd = os.open(archive / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _read(self._fd)
+            os.close(self._fd)
+            raise Busy(f"{archive}: another photodiary (process {holder}) is at work on this diary; stop it first, or wait") from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.ftruncate(self._fd, 0)
+        os.close(self._fd)
+
+
+def _read(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "?"
+
+
+def holder(archive: Path) -> int | None:
+    """The process that holds the lock of an archive, None when nobody does."""
+    try:
+        descriptor = os.open(archive / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = _read(descriptor)
+        return int(text) if text.isdigit() else 0
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def nudge(archive: Path) -> bool:
+    """Wake the daemon so that it looks at its wishes now instead of within a minute.  Returns whether there is one."""
+    pid = holder(archive)
+    if pid:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGUSR1)
+    return pid is not None

@@ -1,0 +1,88 @@
+"""A thread that does steps while there are any, and sleeps until it is nudged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from photodiary.errors import IllegalMove, StorageTrouble, Transient
+
+log = structlog.get_logger()
+
+LONGEST_SLEEP_S = 30.0
+TROUBLE_SLEEP_S = 5.0
+MOST_FAILURES = 20  # in a row, of a kind nobody foresaw: an invariant is broken
+
+
+class Loop:
+    """step: does one piece of work, returns whether there was one.  sleep: how long nothing can be due, in seconds.
+
+    An error that is Transient is told once and tried again; whatever else happens is told with its traceback, and after
+    MOST_FAILURES in a row the loop gives up, which the daemon notices.
+    """
+
+    def __init__(self, name: str, step: Callable[[], bool], sleep: Callable[[], float], after_work: Callable[[], None]) -> None:
+        self.name = name
+        self._step = step
+        self._sleep = sleep
+        self._after_work = after_work
+        self._nudged = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.beat = time.monotonic()
+        self.idle = False
+        self.trouble: str | None = None
+        self.gave_up = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def nudge(self) -> None:
+        self.idle = False
+        self._nudged.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._nudged.set()
+
+    def join(self, timeout: float) -> bool:
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            self.beat = time.monotonic()
+            wait = 0.0
+            try:
+                self._nudged.clear()
+                if self._step():
+                    self._after_work()
+                else:
+                    wait = min(LONGEST_SLEEP_S, max(0.0, self._sleep()))
+                    self.idle = not self._nudged.is_set()
+                failures = 0
+                self.trouble = None
+            except IllegalMove:
+                pass  # somebody else moved the photo meanwhile: nothing is lost, the next step sees it as it is
+            except (Transient, StorageTrouble) as error:
+                if self.trouble != str(error):
+                    log.warning(f"{error}; trying again", code="loop.trouble", loop=self.name)
+                self.trouble = str(error)
+                wait = TROUBLE_SLEEP_S
+            except Exception:
+                failures += 1
+                log.exception(f"unexpected error in the {self.name} loop", code="loop.error", loop=self.name)
+                if failures >= MOST_FAILURES:
+                    self.gave_up = True
+                    return
+                wait = TROUBLE_SLEEP_S
+            if wait > 0 and not self._stopping.is_set():
+                self._nudged.wait(wait)

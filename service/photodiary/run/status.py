@@ -1,0 +1,198 @@
+"""What a person or a script wants to know; reads ledgers only, loads nothing heavy."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from photodiary import __version__
+from photodiary.diary.eyes import REASONS
+from photodiary.diary.photo import Stage, shown_name
+from photodiary.errors import BadModel, LedgerTrouble
+from photodiary.eyenet import registry
+from photodiary.ledger import photos, reels, summary, wishes
+from photodiary.ledger.store import FILE, Ledger
+from photodiary.run.lock import holder
+from photodiary.settings import Settings
+
+
+def gather(settings: Settings) -> dict[str, Any]:
+    """`status --json` of CLI.md, with `running` and `disk` besides."""
+    diaries = [_diary(name, settings) for name in settings.diary]
+    model: dict[str, str | None] = {"name": None, "sha256": None, "device": None}
+    try:
+        entry = registry.current(settings.locate.model)
+        model.update(name=entry.name, sha256=entry.sha256)
+    except BadModel:
+        pass
+    degraded: list[str] = []
+    for diary in diaries:
+        noted = diary.pop("_notes")
+        if diary["running"]:
+            degraded += [reason for reason in noted.get("degraded", []) if reason not in degraded]
+            model.update(noted.get("model", {}))
+        elif noted.get("inbox_problem"):
+            degraded.append(noted["inbox_problem"])
+    return {"version": __version__, "model": model, "degraded": degraded, "diaries": diaries}
+
+
+def _diary(name: str, settings: Settings) -> dict[str, Any]:
+    diary = settings.diary[name]
+    stages = dict.fromkeys((str(s) for s in Stage), 0)
+    answer: dict[str, Any] = {
+        "name": name, "inbox": str(diary.inbox), "archive": str(diary.archive), "running": holder(diary.archive) is not None,
+        "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "duplicates": 0, "in_film": 0},
+        "labels": {"placed": 0, "confirmed": 0}, "film_missing": [], "not_in_film": [], "reel": None, "canvas": None,
+        "disk": {"originals": 0, "frames": 0, "films": 0}, "last_scan": None, "last_error": None, "_notes": {},
+    }  # fmt: skip
+    if not (diary.archive / FILE).exists():
+        return answer
+    ledger = Ledger(diary.archive, writable=False)
+    try:
+        counts, notes = summary.counts(ledger), wishes.notes(ledger)
+        answer["photos"] = {
+            "total": counts.total, **counts.stages, "held": notes.get("held", 0), "ignored": notes.get("ignored", 0),
+            "duplicates": counts.duplicates, "in_film": counts.in_film,
+        }  # fmt: skip
+        answer["labels"] = summary.labels(ledger)
+        answer["film_missing"] = summary.film_missing(ledger)
+        answer["not_in_film"] = [{"reason": reason, "photos": number} for reason, number in summary.not_in_film(ledger)]
+        answer["disk"] = summary.disk(ledger)
+        reel = reels.newest_reel(ledger)
+        if reel is not None:
+            answer["reel"] = {
+                "path": str(diary.archive / reel.path), "frames": reel.frames, "seconds": reel.seconds,
+                "rendered_at": _moment(reel.rendered_at), "fingerprint": reel.fingerprint, "bytes": reel.bytes,
+            }  # fmt: skip
+        canvas = reels.current_canvas(ledger)
+        answer["canvas"] = None if canvas is None else canvas.words
+        answer["last_scan"] = _moment(notes["last_scan"]) if "last_scan" in notes else None
+        answer["last_error"] = notes.get("last_error")
+        answer["_notes"] = notes
+    finally:
+        ledger.close()
+    return answer
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def in_words(status: dict[str, Any], config: Path) -> str:
+    """For people."""
+    model = status["model"]
+    lines = [
+        f"photodiary {status['version']}, configuration {config}",
+        f"model {model['name'] or 'missing'}" + (f" on {model['device']}" if model["device"] else ""),
+    ]
+    lines += [f"trouble: {reason}" for reason in status["degraded"]]
+    for diary in status["diaries"]:
+        n = diary["photos"]
+        parts = [f"{n['in_film']:,} in the film"]
+        for key, words in (
+            ("doubtful", "to check"), ("received", "waiting for their eyes"), ("located", "waiting for their frame"), ("excluded", "left out"),
+            ("quarantined", "could not be read"), ("undated", "undated"), ("held", "still arriving"), ("ignored", "ignored (no regular files)"),
+            ("duplicates", "further copies"),
+        ):  # fmt: skip
+            if n[key]:
+                parts.append(f"{n[key]:,} {words}")
+        lines += ["", f"{diary['name']}: {'running' if diary['running'] else 'not running'}", f"  {n['total']:,} photos: {', '.join(parts)}"]
+        reel = diary["reel"]
+        if reel is None:
+            lines.append("  no film yet")
+        else:
+            ago = _ago(time.time() - datetime.fromisoformat(reel["rendered_at"]).timestamp())
+            lines.append(f"  film of {reel['frames']:,} photos, {reel['seconds']:.1f} s, made {ago}: {reel['path']}")
+        if diary["canvas"]:
+            lines.append(f"  picture format {diary['canvas']}")
+        lines += [f"  not in the film: {entry['photos']:,} x {entry['reason']}" for entry in diary["not_in_film"]]
+        disk = diary["disk"]
+        lines.append("  disk: " + ", ".join(f"{kind} {size / 1e6:,.0f} MB" for kind, size in disk.items()))
+        lines.append(f"  inbox {diary['inbox']}, looked at {diary['last_scan'] or 'never'}")
+        if diary["last_error"]:
+            lines.append(f"  last trouble: {diary['last_error']}")
+    return "\n".join(lines)
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {unit}{'s' if number != 1 else ''} ago"
+    return "just now"
+
+
+def list_photos(archive: Path) -> list[dict[str, Any]]:
+    """`photos list --json` of CLI.md: one object a photo, in the film's order.  Raises LedgerTrouble without a ledger."""
+    if not (archive / FILE).exists():
+        raise LedgerTrouble(f"{archive}: there are no photos yet; start `photodiary run` or `photodiary scan --once` first")
+    ledger = Ledger(archive, writable=False)
+    try:
+        canvases = {row.id: row.canvas for row in reels.all_canvases(ledger)}
+        answer = []
+        for photo, names in photos.everything(ledger):
+            canvas = canvases.get(photo.canvas_id) if photo.canvas_id is not None else None
+            sighting, eyes = photo.sighting, None if photo.sighting is None else photo.sighting.eyes
+            answer.append({
+                "sha256": photo.sha256, "names": [shown_name(name) for name in names], "stage": str(photo.stage),
+                "taken_at": None if photo.taken is None else photo.taken.isoformat(),
+                "taken_from": None if photo.taken is None else photo.taken.source,
+                "width": photo.width, "height": photo.height,
+                "left": None if eyes is None else list(eyes.left), "right": None if eyes is None else list(eyes.right),
+                "expected_error": None if sighting is None else sighting.expected_error, "by": None if sighting is None else sighting.by,
+                "reason": photo.reason,
+                "canvas": None if canvas is None else {
+                    "width": canvas.width, "height": canvas.height, "left": list(canvas.left), "right": list(canvas.right)},
+                "matrix": None if photo.matrix is None else [list(row) for row in photo.matrix],
+                "frame": photo.frame, "in_film": photo.in_film, "original": photo.original,
+            })  # fmt: skip
+        return answer
+    finally:
+        ledger.close()
+
+
+def photo_in_words(photo: dict[str, Any]) -> str:
+    """One line for people."""
+    when = (photo["taken_at"] or "undated").replace("T", " ")[:16]
+    error = photo["expected_error"]
+    where = "in the film" if photo["in_film"] else "not in the film"
+    reason = f": {REASONS.get(photo['reason'], photo['reason'])}" if photo["reason"] else ""
+    sure = "" if error is None else f", eyes within {error:.1f} %"
+    return f"{when:16}  {photo['sha256'][:12]}  {where}{sure}{reason}  {', '.join(photo['names'])}"
+
+
+def report(archive: Path, outcome: dict[str, Any]) -> str:
+    """An import in words: what is in the film, what is not and why, and where days are missing."""
+    mine = set(outcome["sha256"])
+    rows = [photo for photo in list_photos(archive) if photo["sha256"] in mine]
+    film = [row for row in rows if row["in_film"]]
+    lines = [f"{outcome['total']:,} files looked at: {outcome['new'] + outcome['undated']:,} new photos, {outcome['known']:,} known already"]
+    lines.append(f"{len(film):,} in the film")
+    _count(lines, rows, lambda r: r["stage"] == Stage.DOUBTFUL, "to check")
+    _count(lines, rows, lambda r: r["stage"] == Stage.EXCLUDED and r["reason"] == "no_face", "left out: no face found")
+    _count(lines, rows, lambda r: r["stage"] == Stage.EXCLUDED and r["reason"] != "no_face", "left out")
+    _count(lines, rows, lambda r: r["stage"] == Stage.UNDATED, "undated: kept, waiting for a date")
+    _count(lines, rows, lambda r: r["stage"] in (Stage.RECEIVED, Stage.LOCATED), "still waiting")
+    if outcome["unreadable"]:
+        lines.append(f"{len(outcome['unreadable']):,} could not be read:")
+        lines += [f"  {shown_name(entry['file'].encode('utf-8', 'surrogateescape'))}: {entry['why']}" for entry in outcome["unreadable"][:20]]
+        if len(outcome["unreadable"]) > 20:
+            lines.append(f"  and {len(outcome['unreadable']) - 20:,} more, see `photodiary photos list`")
+    lines += _gaps([row["taken_at"][:10] for row in film if row["taken_at"]])
+    return "\n".join(lines)
+
+
+def _count(lines: list[str], rows: list[dict[str, Any]], which: Any, words: str) -> None:
+    number = sum(1 for row in rows if which(row))
+    if number:
+        lines.append(f"{number:,} {words}")
+
+
+def _gaps(days: list[str]) -> list[str]:
+    """The three longest stretches of a month or more without a photo in the film."""
+    dates = sorted({datetime.fromisoformat(day).date() for day in days})
+    gaps = sorted(((b - a).days, a, b) for a, b in pairwise(dates) if (b - a).days > 30)[-3:]
+    return [f"gap of {length} days between {a:%-d %B %Y} and {b:%-d %B %Y}" for length, a, b in reversed(gaps)]
