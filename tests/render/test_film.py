@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -82,10 +83,7 @@ def read(path: Path) -> Film:
 
 def rgb_of(frame: av.VideoFrame) -> npt.NDArray[np.float64]:
     """The colours a player shows: ITU-R BT.709-6, limited range, written out here so that no library has to be believed."""
-    y, u, v = (
-        np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width].astype(float)
-        for plane in frame.planes
-    )
+    y, u, v = (np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width].astype(float) for plane in frame.planes)
     u, v = (np.kron(plane - 128, np.ones((2, 2))) / 224 for plane in (u, v))
     y = (y - 16) / 219
     red, blue = y + 1.5748 * v, y + 1.8556 * u
@@ -426,9 +424,7 @@ def test_a_film_unlike_ours_is_refused(tmp_path: Path, colour: int, keys: int, t
     """Wrong colour marks, missing or extra keyframes, uneven times and a rounded length are refused, whoever made the film."""
     foreign_film(tmp_path / "film", colour, keys, times, clock)
     plan = plan_of(tmp_path, 14)
-    if said is None:
-        return verify(tmp_path / "film", plan)
-    with pytest.raises(BrokenFilm, match=said):
+    with nullcontext() if said is None else pytest.raises(BrokenFilm, match=said):
         verify(tmp_path / "film", plan)
 
 

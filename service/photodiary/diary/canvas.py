@@ -10,8 +10,8 @@ from photodiary.diary.eyes import EyePair, Point
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 
-FOREHEAD = 1.4  # IOD above the eyes that must be in the picture
-CHIN = 1.75  # IOD below the eyes
+FOREHEAD = 1.41  # IOD above the eyes that must be in the picture (1.4 and a little for rounding)
+CHIN = 1.76  # IOD below the eyes (1.75)
 WIDEST = 5.5  # IOD of height at most: the face stays the subject
 LITTLE_FILLER = 0.02  # mean share of a frame that the photo does not cover
 LARGEST_GROWTH = 1.5  # a photo is not enlarged more than this at the median

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from photodiary.ledger.arrivals import Stamp, Waiting
 log = structlog.get_logger()
 
 A_DAY = 86_400.0
+SOON_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Inbox:
         self.intake = intake
         self.ledger = intake.ledger
         self.problem: str | None = None
+        self.scan_wanted = False
         self._known = arrivals.known_files(self.ledger)
         self._held = arrivals.held_files(self.ledger)
         self._pending: dict[bytes, Pending] = {}
@@ -48,6 +51,15 @@ class Inbox:
         self._busy_at = float("-inf")
         self.scanned_at = float("-inf")
         self._first_scan = float("inf")
+
+    def scan_due(self, clock: float) -> bool:
+        """Whether it is time to look at everything again: regularly, and soon after something that only a scan can count."""
+        return self.wait_for_scan(clock) <= 0
+
+    def wait_for_scan(self, clock: float) -> float:
+        """Seconds until the next scan."""
+        every = min(SOON_S, self.config.scan_every) if self.scan_wanted else self.config.scan_every
+        return max(0.0, self.scanned_at + every - clock)
 
     def notice(self, nudge: Nudge) -> None:
         """Called by the watcher's thread."""
@@ -80,6 +92,7 @@ class Inbox:
                 del self._held[path]
         self._pending = pending
         self._ignored = listing.ignored
+        self.scan_wanted = False
         self._first_scan = min(self._first_scan, clock)
         self.scanned_at = clock
         self.report(now)
@@ -107,6 +120,7 @@ class Inbox:
             if ignored_file(parts[-1], self.config.ignore) or any(ignored_folder(p, self.config.ignore) for p in parts[:-1]):
                 continue
             stamp = self._stamp(nudge.path)
+            self.scan_wanted = self.scan_wanted or stamp is None  # gone, or no regular file: only a scan counts those
             if stamp is not None and self._known.get(nudge.path) != stamp:
                 self._pending[nudge.path] = observe(self._pending.get(nudge.path), stamp, clock, early=True, renamed=nudge.renamed)
 
@@ -114,6 +128,8 @@ class Inbox:
         try:
             status = os.stat(os.path.join(os.fsencode(self.root), path), follow_symlinks=False)
         except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
             return None
         return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
 
@@ -126,6 +142,7 @@ class Inbox:
             stamp = self._stamp(path)
             if stamp is None:
                 del self._pending[path]
+                self.scan_wanted = True
             elif stamp != pending.stamp:
                 self._pending[path] = observe(pending, stamp, clock)
             else:
@@ -182,7 +199,7 @@ class Inbox:
 
     def wait_s(self, now: float, clock: float) -> float:
         """How long nothing can be due, in seconds."""
-        wait = max(0.0, self.scanned_at + self.config.scan_every - clock)
+        wait = self.wait_for_scan(clock)
         for path, pending in self._pending.items():
             if pending.early:
                 return 0.0

@@ -34,9 +34,7 @@ def _unheard(done: int) -> None:
     pass
 
 
-def render_in_child(
-    plan: ReelPlan, root: Path, target: Path, *, progress: Progress = _unheard, should_stop: Callable[[], bool], nice: int = 10
-) -> None:
+def render_in_child(plan: ReelPlan, root: Path, target: Path, *, progress: Progress = _unheard, should_stop: Callable[[], bool], nice: int = 10) -> None:
     """`film.encode` and `film.verify` in a child process at niceness `nice` (or the present one, if that is higher).
 
     `progress` (frames taken in so far) and `should_stop` are called in this process, by the calling thread; the child dies

@@ -126,12 +126,19 @@ class Daemon:
                 if loop.gave_up or not loop.alive:
                     log.error(f"the {loop.name} loop has stopped; leaving, so that a restart mends it", code="daemon.broken", loop=loop.name)
                     return 1
-            for house in engine.houses:
-                wishes.note(house.ledger, degraded=engine.degraded())
+            self._tell(engine)
             if time.monotonic() - rearmed >= self._settings.inbox.scan_every:
                 rearmed = time.monotonic()
                 for watcher in watchers:
                     watcher.check()
+
+    @staticmethod
+    def _tell(engine: Engine) -> None:
+        """What `status` reads of the running daemon."""
+        reasons = engine.degraded()
+        trouble = {"last_error": reasons[-1]} if reasons else {}
+        for house in engine.houses:
+            wishes.note(house.ledger, degraded=reasons, **trouble)
 
     def _read_again(self) -> bool:
         """SIGHUP: a wrong configuration changes nothing."""

@@ -173,7 +173,7 @@ class Engine:
         worked = False
         for house in self.houses:
             clock = time.monotonic()
-            if wanted or clock - house.inbox.scanned_at >= self.settings.inbox.scan_every:
+            if wanted or house.inbox.scan_due(clock):
                 house.inbox.scan(time.time(), clock)
             worked |= house.inbox.step(time.time(), time.monotonic()) or house.importing.step(time.time())
         return worked

@@ -1,0 +1,30 @@
+# Everything runs in .venv; a clean machine needs Python 3.11 or newer with venv, and on a bare server libgl1 (deploy/system-packages.sh).
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: install demo test check format
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml deploy/constraints.txt deploy/system-packages.sh
+	sh deploy/system-packages.sh
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/python deploy/demo.py
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff format --check service tests deploy
+	$(BIN)/ruff check service tests deploy
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: install
+	$(BIN)/ruff check --fix service tests deploy
+	$(BIN)/ruff format service tests deploy
