@@ -27,10 +27,9 @@ class Archive:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK):
                 (self.root / name).mkdir(exist_ok=True, mode=0o700)
-            for name in (layout.FRAMES, layout.WORK):
-                tag = self.root / name / "CACHEDIR.TAG"
-                if not tag.exists():
-                    tag.write_text(CACHEDIR_TAG, encoding="ascii")
+            tag = self.root / layout.WORK / "CACHEDIR.TAG"  # not in frames/, which holds frames and nothing else
+            if not tag.exists():
+                tag.write_text(CACHEDIR_TAG, encoding="ascii")
         except OSError as error:
             raise StorageTrouble(f"{self.root}: the archive cannot be used: {error.strerror}") from error
 

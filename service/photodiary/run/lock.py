@@ -17,6 +17,8 @@ class DaemonLock:
     """Taken when made.  Raises Busy, naming the holder, when somebody else has it."""
 
     def __init__(self, archive: Path) -> None:
+        if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # whoever holds the lock may be nudged, and must not die of it
         self._fd = os.open(archive / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,249 @@
+"""Formats, frames and films in the ledger: the film's order, what it shows while frames are made again, and when it is due."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from photodiary.diary.canvas import Canvas, similarity
+from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.diary.photo import Stage
+from photodiary.errors import IllegalMove
+from photodiary.ledger import photos, reels, summary
+from photodiary.ledger.photos import PhotoRow
+from photodiary.ledger.store import Ledger
+
+from .conftest import NOON, TakeIn
+
+TALL = Canvas(1080, 1350, Point(400.0, 580.0), Point(680.0, 580.0))
+SQUARE = Canvas(1080, 1080, Point(400.0, 480.0), Point(680.0, 480.0))
+EYES = EyePair(Point(1200.0, 1500.0), Point(1800.0, 1500.0))
+
+
+def adopt(ledger: Ledger, canvas: Canvas, *, frozen: bool = True) -> int:
+    return reels.adopt_canvas(ledger, canvas, frozen=frozen, source="auto", words="in words", now=0.0)
+
+
+def in_force(ledger: Ledger) -> reels.CanvasRow:
+    row = reels.current_canvas(ledger)
+    assert row is not None
+    return row
+
+
+def again(ledger: Ledger, photo: PhotoRow) -> PhotoRow:
+    row = photos.find(ledger, photo.sha256)
+    assert row is not None
+    return row
+
+
+def locate(ledger: Ledger, photo: PhotoRow, *, doubtful: bool = False) -> PhotoRow:
+    reason = "unsure" if doubtful else None
+    photos.append_sighting(ledger, photo, Sighting("net-1", EYES, 1.0), Stage.LOCATED, doubtful=doubtful, reason=reason, now=0.0)
+    return again(ledger, photo)
+
+
+def publish(ledger: Ledger, photo: PhotoRow, *, now: float = 0.0) -> PhotoRow:
+    row = in_force(ledger)
+    frame = f"frames/{photo.id}_{row.id}.jpg"
+    reels.publish_frame(ledger, photo, frame, 5000, similarity(EYES, row.canvas), row.id, now)
+    return again(ledger, photo)
+
+
+def film(ledger: Ledger) -> list[str]:
+    return reels.film_frames(ledger, in_force(ledger).id)
+
+
+# -- frames ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_a_published_frame_is_in_the_film(ledger: Ledger, take_in: TakeIn, doubtful: bool) -> None:
+    """With its frame a photo is in the film, also when a person is still asked; the row tells frame, matrix and format."""
+    adopt(ledger, TALL)
+    framed = publish(ledger, locate(ledger, take_in(1), doubtful=doubtful))
+    assert framed.stage is (Stage.DOUBTFUL if doubtful else Stage.ALIGNED)
+    assert framed.in_film
+    assert (framed.matrix, framed.canvas_id) == (similarity(EYES, TALL), in_force(ledger).id)
+    assert film(ledger) == [framed.frame]
+    assert reels.frame_paths(ledger) == {framed.frame}
+    assert summary.counts(ledger).in_film == 1
+
+
+def test_a_frame_for_a_photo_that_moved_is_refused(ledger: Ledger, take_in: TakeIn) -> None:
+    """When somebody moved the photo while its frame was made, the frame is not committed."""
+    adopt(ledger, TALL)
+    located = locate(ledger, take_in(1))
+    with ledger.write() as db:
+        photos.move(db, located, Stage.EXCLUDED, reason="excluded")
+    with pytest.raises(IllegalMove):
+        publish(ledger, located)
+    assert again(ledger, located).frame is None
+
+
+def test_a_photo_without_a_frame_is_not_in_the_film(ledger: Ledger, take_in: TakeIn) -> None:
+    """A doubtful photo that was left out has no frame and is not shown; an excluded one is not shown though its frame is there."""
+    adopt(ledger, TALL)
+    left_out = take_in(1)
+    photos.append_sighting(ledger, left_out, Sighting("net-1", EYES, 40.0), Stage.DOUBTFUL, doubtful=True, reason="unsure", now=0.0)
+    excluded = publish(ledger, locate(ledger, take_in(2)))
+    with ledger.write() as db:
+        photos.move(db, excluded, Stage.EXCLUDED, reason="excluded")
+    assert film(ledger) == []
+    assert not again(ledger, left_out).in_film and not again(ledger, excluded).in_film
+    assert summary.counts(ledger).in_film == 0
+
+
+# -- order -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_film_follows_the_wall_clock(ledger: Ledger, take_in: TakeIn) -> None:
+    """The film is in wall-clock order, wherever the photos were taken and in whatever order they came; UTC only breaks ties."""
+    adopt(ledger, TALL)
+    hour = timedelta(hours=1)
+    # Noon in Auckland was earlier than 11:00 in Honolulu, but the film goes by the clock on the wall.
+    moments = {
+        "tie, later": take_in(1, wall=NOON, offset=-10 * hour, utc=22.0),
+        "evening": take_in(2, wall=NOON + 8 * hour, utc=1.0),
+        "tie, earlier": take_in(3, wall=NOON, offset=12 * hour, utc=0.0),
+        "honolulu": take_in(4, wall=NOON - hour, offset=-10 * hour, utc=21.0),
+        "half a second after noon": take_in(5, wall=NOON + timedelta(milliseconds=500), utc=0.0),
+    }
+    framed = {name: publish(ledger, locate(ledger, photo)) for name, photo in moments.items()}
+    wanted = ["honolulu", "tie, earlier", "tie, later", "half a second after noon", "evening"]
+    assert film(ledger) == [framed[name].frame for name in wanted]
+    assert [reels.film_position(ledger, framed[name]) for name in wanted] == [1, 2, 3, 4, 5]
+    assert [row.sha256 for row, _ in photos.everything(ledger)] == [framed[name].sha256 for name in wanted]
+
+
+def test_photos_of_one_instant_have_a_fixed_order(ledger: Ledger, take_in: TakeIn) -> None:
+    """Photos with the same clock and UTC stand in the order of their digests, never in that of their arrival."""
+    adopt(ledger, TALL)
+    rows = [publish(ledger, locate(ledger, take_in(number))) for number in range(6)]
+    assert film(ledger) == [row.frame for row in sorted(rows, key=lambda row: row.sha256)]
+
+
+def test_undated_photos_come_last_in_lists(ledger: Ledger, take_in: TakeIn) -> None:
+    """What has no date is listed after everything that has one."""
+    undated, dated = take_in(1, Stage.UNDATED, wall=None), take_in(2, wall=datetime(2031, 1, 1))
+    assert [row.sha256 for row, _ in photos.everything(ledger)] == [dated.sha256, undated.sha256]
+
+
+# -- formats -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_format_sends_frames_back_and_keeps_the_old_ones(ledger: Ledger, take_in: TakeIn) -> None:
+    """After a change of format every framed photo waits for its new frame; until then the old one stays and the photo counts as in the film."""
+    adopt(ledger, TALL)
+    tall = in_force(ledger)
+    first, second = publish(ledger, locate(ledger, take_in(1))), publish(ledger, locate(ledger, take_in(2), doubtful=True))
+    waiting = take_in(3)
+    assert adopt(ledger, SQUARE) == 2
+    for old in (first, second):
+        row = again(ledger, old)
+        assert (row.stage, row.frame, row.canvas_id, row.in_film) == (Stage.LOCATED, old.frame, tall.id, True)
+        assert row.doubtful is old.doubtful
+    assert again(ledger, waiting).stage is Stage.RECEIVED
+    assert reels.frame_paths(ledger) == {first.frame, second.frame}
+    assert set(reels.film_frames(ledger, tall.id)) == {first.frame, second.frame}
+    assert summary.counts(ledger).in_film == 2
+
+    claimed = photos.claim(ledger, Stage.LOCATED, 0.0)
+    assert claimed is not None and claimed.sha256 == first.sha256
+    remade = publish(ledger, claimed)
+    assert remade.frame != first.frame
+    assert film(ledger) == [remade.frame]
+    assert reels.film_frames(ledger, tall.id) == [second.frame]
+    redone = publish(ledger, again(ledger, second))
+    assert redone.stage is Stage.DOUBTFUL
+    assert set(film(ledger)) == {remade.frame, redone.frame}
+    assert reels.film_frames(ledger, tall.id) == []
+
+
+def test_the_same_format_again_changes_no_frame(ledger: Ledger, take_in: TakeIn) -> None:
+    """A choice that comes out as before is only marked as made for good."""
+    adopt(ledger, TALL, frozen=False)
+    framed = publish(ledger, locate(ledger, take_in(1)))
+    before = in_force(ledger)
+    assert (before.frozen, before.canvas) == (False, TALL)
+    assert adopt(ledger, TALL, frozen=True) == 0
+    assert (in_force(ledger).id, in_force(ledger).frozen) == (before.id, True)
+    assert again(ledger, framed) == framed
+    assert len(reels.all_canvases(ledger)) == 1
+
+
+def test_a_photo_left_out_stays_out_when_the_format_changes(ledger: Ledger, take_in: TakeIn) -> None:
+    """A change of format brings no excluded and no left-out photo into the film."""
+    adopt(ledger, TALL)
+    excluded = publish(ledger, locate(ledger, take_in(1)))
+    left_out = take_in(2)
+    with ledger.write() as db:
+        photos.move(db, excluded, Stage.EXCLUDED, reason="excluded")
+        photos.move(db, left_out, Stage.DOUBTFUL, doubtful=1, reason="unsure")
+    assert adopt(ledger, SQUARE) == 0
+    assert again(ledger, excluded).stage is Stage.EXCLUDED
+    assert again(ledger, left_out).stage is Stage.DOUBTFUL
+
+
+def test_no_format_before_the_first_choice(ledger: Ledger) -> None:
+    """A fresh diary has no format yet."""
+    assert reels.current_canvas(ledger) is None
+    assert reels.all_canvases(ledger) == []
+
+
+def test_formats_are_chosen_from_sure_photos_first(ledger: Ledger, take_in: TakeIn) -> None:
+    """The choice sees located photos by digest, those in doubt only after all others, and none without eyes."""
+    rows = {number: locate(ledger, take_in(number), doubtful=number == 3) for number in (1, 2, 3)}
+    take_in(4)
+    faceless = take_in(5)
+    photos.append_sighting(ledger, faceless, Sighting("net-1", None, None, "no_face", 0), Stage.EXCLUDED, doubtful=False, reason="no_face", now=0.0)
+    assert len(reels.framings(ledger, 10)) == 3
+    with ledger.write() as db:  # widths tell the photos apart
+        db.executemany("UPDATE photos SET width = ? WHERE id = ?", [(100 + number, row.id) for number, row in rows.items()])
+    sure = sorted((1, 2), key=lambda number: rows[number].sha256)
+    assert [framed.width for framed in reels.framings(ledger, 10)] == [100 + number for number in (*sure, 3)]
+    assert [framed.eyes for framed in reels.framings(ledger, 1)] == [EYES]
+
+
+# -- films -------------------------------------------------------------------------------------------------------------------------
+
+
+def reel(frames: int, rendered_at: float) -> reels.ReelRow:
+    return reels.ReelRow("films/latest.mp4", frames, frames / 12, "f" * 64, 1000 * frames, rendered_at)
+
+
+def test_the_news_tell_what_no_film_shows_yet(ledger: Ledger, take_in: TakeIn) -> None:
+    """The news count the film's frames, those made since the newest film began, when the first and last of them came, and who still waits."""
+    assert reels.film_news(ledger) == reels.FilmNews(0, 0, None, None, 0)
+    adopt(ledger, TALL)
+    for number, now in ((1, 10.0), (2, 20.0), (3, 30.0)):
+        publish(ledger, locate(ledger, take_in(number)), now=now)
+    take_in(4)
+    locate(ledger, take_in(5))
+    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=3, oldest_new=10.0, newest_new=30.0, waiting=2)
+    reels.publish_reel(ledger, reel(1, 15.0))
+    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=2, oldest_new=20.0, newest_new=30.0, waiting=2)
+    reels.publish_reel(ledger, reel(3, 30.0))
+    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=0, oldest_new=None, newest_new=None, waiting=2)
+
+
+def test_the_newest_film_is_the_last_published(ledger: Ledger) -> None:
+    """What was published last is the newest film, with every number as it was noted; before the first there is none."""
+    assert reels.newest_reel(ledger) is None
+    reels.publish_reel(ledger, reel(5, 50.0))
+    reels.publish_reel(ledger, reel(6, 40.0))  # a clock that was set back
+    assert reels.newest_reel(ledger) == reel(6, 40.0)
+
+
+def test_days_without_a_photo_in_the_film_are_told(ledger: Ledger, take_in: TakeIn) -> None:
+    """A day is missing only when none of its photos is shown, with a reason in words; before 04:00 it is still the day before."""
+    adopt(ledger, TALL)
+    publish(ledger, locate(ledger, take_in(1, wall=datetime(2024, 5, 15, 12))))
+    take_in(2, wall=datetime(2024, 5, 16, 3, 59))  # the night of the 15th, which has a photo
+    faceless = take_in(3, wall=datetime(2024, 5, 17, 9))
+    photos.append_sighting(ledger, faceless, Sighting("net-1", None, None, "no_face", 0), Stage.EXCLUDED, doubtful=False, reason="no_face", now=0.0)
+    take_in(4, wall=datetime(2024, 5, 18, 9))
+    assert summary.film_missing(ledger) == [
+        {"day": "2024-05-17", "reason": "no face found"},
+        {"day": "2024-05-18", "reason": "not yet through (received)"},
+    ]

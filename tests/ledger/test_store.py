@@ -1,0 +1,391 @@
+"""What the diary database promises as a file: whole after any crash, one writer at a time, old copies before changes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from photodiary.errors import LedgerTrouble, StorageTrouble
+from photodiary.ledger import schema, store, wishes
+from photodiary.ledger.store import FILE, LOCK, Ledger
+
+WRITER = """
+import sys
+from pathlib import Path
+from photodiary.ledger import wishes
+from photodiary.ledger.store import Ledger
+
+folder, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+ledger = Ledger(folder)
+for number in range(count):
+    wishes.make(ledger, name, {"number": number, "filler": "x" * 3000}, 0.0)
+    if number % 20 == 19:
+        ledger.close()
+        ledger = Ledger(folder)
+ledger.close()
+"""
+
+STORM = """
+import fcntl, sqlite3, sys
+from pathlib import Path
+from photodiary.ledger.store import FILE, LOCK, Ledger
+
+folder, enough = Path(sys.argv[1]), Path(sys.argv[2])
+with open(folder / LOCK, "rb+") as lock:
+    while not enough.exists():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        db = sqlite3.connect(folder / FILE, isolation_level=None)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        db.close()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        Ledger(folder).close()
+        Ledger(folder, writable=False).close()
+"""
+
+HALF_WAY = """
+import sys, time
+from pathlib import Path
+from photodiary.ledger.store import Ledger
+
+ledger = Ledger(Path(sys.argv[1]))
+with ledger.write() as db:
+    for number in range(6):  # more than SQLite's page cache, so that unfinished pages reach the disk
+        db.execute("INSERT INTO notes VALUES (?, ?)", (f"half {number}", '"' + "x" * 1_000_000 + '"'))
+    print("half way", flush=True)
+    time.sleep(60)
+"""
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", script, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+
+
+def wait(process: subprocess.Popen[str]) -> int:
+    process.communicate(timeout=90)
+    return process.returncode
+
+
+def half_way(folder: Path) -> subprocess.Popen[str]:
+    """A process that stands in the middle of a large write transaction."""
+    writer = start(HALF_WAY, folder)
+    assert writer.stdout is not None and writer.stdout.readline() == "half way\n"
+    return writer
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=10)
+
+
+def integrity(folder: Path) -> str:
+    db = sqlite3.connect(folder / FILE)
+    answer = str(db.execute("PRAGMA integrity_check").fetchone()[0])
+    db.close()
+    return answer
+
+
+def mark(ledger: Ledger, **notes: object) -> None:
+    wishes.note(ledger, **notes)
+
+
+# -- durable -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_commits_are_logged_ahead_and_synced(ledger: Ledger) -> None:
+    """The database is in WAL mode, each commit is fsynced (synchronous=FULL), and rows cannot refer to rows that are not there."""
+    with ledger.read() as db:
+        assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+def test_writing_processes_and_a_checkpoint_storm_lose_nothing(tmp_path: Path) -> None:
+    """Two writing processes, and a third that opens, checkpoints and closes all the time, leave every row and a sound file."""
+    Ledger(tmp_path).close()
+    count, enough = 400, tmp_path / "enough"
+    processes = [start(WRITER, tmp_path, "a", count), start(WRITER, tmp_path, "b", count), start(STORM, tmp_path, enough)]
+    try:
+        codes = [wait(process) for process in processes[:2]]
+    finally:
+        enough.touch()
+        codes.append(wait(processes[2]))
+    assert codes == [0, 0, 0]
+    ledger = Ledger(tmp_path, writable=False)
+    with ledger.read() as db:
+        rows = db.execute("SELECT kind, json_extract(details, '$.number') FROM wishes ORDER BY kind, id").fetchall()
+    ledger.close()
+    assert [tuple(row) for row in rows] == [(kind, number) for kind in "ab" for number in range(count)]
+    assert integrity(tmp_path) == "ok"
+
+
+def test_a_transaction_that_raises_leaves_nothing(ledger: Ledger) -> None:
+    """What a write block did before it raised is undone, and the next write works."""
+    with pytest.raises(ZeroDivisionError), ledger.write() as db:
+        db.execute("INSERT INTO notes VALUES ('a', '1')")
+        db.execute(f"INSERT INTO notes VALUES ('b', '{1 / 0}')")
+    assert wishes.notes(ledger) == {}
+    mark(ledger, c=1)
+    assert wishes.notes(ledger) == {"c": 1}
+
+
+def test_a_full_disk_is_storage_trouble_and_leaves_nothing(ledger: Ledger) -> None:
+    """A write for which there is no room raises StorageTrouble, leaves what was there, and works again when there is room."""
+    mark(ledger, kept=1)
+    with ledger.read() as db:
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StorageTrouble, match="cannot be written: .*full"):
+        mark(ledger, small=2, large="x" * 1_000_000)
+    assert wishes.notes(ledger) == {"kept": 1}
+    with ledger.read() as db:
+        db.execute("PRAGMA max_page_count=1000000")
+    mark(ledger, large="x" * 1_000_000)
+    assert set(wishes.notes(ledger)) == {"kept", "large"}
+
+
+# -- one writer at a time ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deed", ["write", "open", "close"])
+def test_writing_opening_and_closing_wait_for_the_lock(tmp_path: Path, deed: str) -> None:
+    """While somebody holds `ledger.lock`, a write, an opening and a closing of a writing connection wait, then go through."""
+    ledger = Ledger(tmp_path)
+    opened: list[Ledger] = []
+    deeds = {"write": lambda: mark(ledger, a=1), "open": lambda: opened.append(Ledger(tmp_path)), "close": ledger.close}
+    with (tmp_path / LOCK).open("rb+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread = threading.Thread(target=deeds[deed])
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        thread.join(10)
+        assert not thread.is_alive()
+    for open_ledger in opened + ([ledger] if deed != "close" else []):
+        open_ledger.close()
+
+
+def test_threads_take_turns_on_one_ledger(ledger: Ledger) -> None:
+    """Threads that share a ledger read a number and write the next without losing any."""
+
+    def count() -> None:
+        for _ in range(20):
+            with ledger.write() as db:
+                number = db.execute("SELECT count(*) FROM notes").fetchone()[0]
+                time.sleep(0.0005)
+                db.execute("INSERT INTO notes VALUES (?, '0')", (f"{number}",))
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wishes.notes(ledger)) == 60
+
+
+# -- readers -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_cannot_write(ledger: Ledger, tmp_path: Path) -> None:
+    """A read-only ledger refuses every change."""
+    mark(ledger, kept=1)
+    reader = Ledger(tmp_path, writable=False)
+    with pytest.raises(StorageTrouble, match="readonly"), reader.read() as db:
+        db.execute("DELETE FROM notes")
+    assert wishes.notes(reader) == {"kept": 1}
+    reader.close()
+
+
+def test_a_reader_makes_no_diary(tmp_path: Path) -> None:
+    """Reading where there is no diary yet says how to begin, and leaves the folder as it was."""
+    with pytest.raises(LedgerTrouble, match="photodiary run"):
+        Ledger(tmp_path, writable=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_readers_see_nothing_half_and_do_not_wait(tmp_path: Path) -> None:
+    """While a writer is in the middle of a transaction, and after it is killed there, readers see what was committed, all at once."""
+    ledger = Ledger(tmp_path)
+    mark(ledger, kept=1)
+    ledger.close()
+    writer = half_way(tmp_path)
+    try:
+        assert (tmp_path / f"{FILE}-wal").stat().st_size > 2_000_000  # unfinished pages are on the disk
+        during = Ledger(tmp_path, writable=False)
+        began = time.monotonic()
+        assert wishes.notes(during) == {"kept": 1}
+        assert time.monotonic() - began < 1
+    finally:
+        kill(writer)
+    assert wishes.notes(during) == {"kept": 1}
+    during.close()
+    after = Ledger(tmp_path, writable=False)
+    assert wishes.notes(after) == {"kept": 1}
+    after.close()
+
+
+def test_a_killed_writer_is_recovered_from(tmp_path: Path) -> None:
+    """After kill -9 in the middle of a transaction the next writer is not kept waiting, finds what was committed, and goes on."""
+    ledger = Ledger(tmp_path)
+    mark(ledger, kept=1)
+    ledger.close()
+    kill(half_way(tmp_path))
+    ledger = Ledger(tmp_path)
+    mark(ledger, later=2)
+    assert wishes.notes(ledger) == {"kept": 1, "later": 2}
+    ledger.close()
+    assert integrity(tmp_path) == "ok"
+
+
+def test_a_reader_that_goes_last_does_not_checkpoint(tmp_path: Path) -> None:
+    """Closing a reader moves nothing from the log into the database: only holders of `ledger.lock` may."""
+    ledger = Ledger(tmp_path)
+    mark(ledger, kept=1)
+    ledger.close()
+    kill(half_way(tmp_path))
+    before = (tmp_path / FILE).read_bytes(), (tmp_path / f"{FILE}-wal").read_bytes()
+    reader = Ledger(tmp_path, writable=False)
+    assert wishes.notes(reader) == {"kept": 1}
+    reader.close()
+    assert ((tmp_path / FILE).read_bytes(), (tmp_path / f"{FILE}-wal").read_bytes()) == before
+
+
+# -- versions ----------------------------------------------------------------------------------------------------------------------
+
+
+def second_step(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE second (a INTEGER) STRICT")
+    db.execute("INSERT INTO second SELECT count(*) FROM notes")
+
+
+def broken_step(db: sqlite3.Connection) -> None:
+    second_step(db)
+    db.execute("DELETE FROM notes")
+    raise RuntimeError("power cut")
+
+
+def version(path: Path) -> int:
+    db = sqlite3.connect(path)
+    number = int(db.execute("PRAGMA user_version").fetchone()[0])
+    db.close()
+    return number
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_newer_diary_is_refused_in_clear_words(tmp_path: Path, writable: bool) -> None:
+    """A database of a newer version is not touched, and the message says what to do."""
+    Ledger(tmp_path).close()
+    db = sqlite3.connect(tmp_path / FILE)
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(LedgerTrouble, match=r"ledger\.sqlite3: made by a newer photodiary \(version 99, this one knows 1\)"):
+        Ledger(tmp_path, writable=writable)
+    assert version(tmp_path / FILE) == 99
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_file_that_is_no_database_is_refused_in_clear_words(tmp_path: Path, writable: bool) -> None:
+    """A damaged file raises LedgerTrouble with its path, and is left for the user to look at."""
+    (tmp_path / FILE).write_bytes(b"no database" * 1000)
+    with pytest.raises(LedgerTrouble, match=r"ledger\.sqlite3: .*cannot be opened"):
+        Ledger(tmp_path, writable=writable)
+    assert (tmp_path / FILE).read_bytes() == b"no database" * 1000
+
+
+def test_a_fresh_diary_needs_no_copy(tmp_path: Path) -> None:
+    """Making a database, or opening a current one, leaves no copies behind."""
+    Ledger(tmp_path).close()
+    Ledger(tmp_path).close()
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, LOCK}
+    assert version(tmp_path / FILE) == len(schema.MIGRATIONS)
+
+
+def test_an_older_diary_is_copied_then_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first change the older database is copied whole, at its own version; then the step and its number are there."""
+    ledger = Ledger(tmp_path)
+    mark(ledger, kept=1)
+    ledger.close()
+    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, second_step))
+    ledger = Ledger(tmp_path)
+    with ledger.read() as db:
+        assert db.execute("SELECT a FROM second").fetchone()[0] == 1
+    assert wishes.notes(ledger) == {"kept": 1}
+    ledger.close()
+    assert version(tmp_path / FILE) == 2
+    copy = tmp_path / "ledger-before-2.sqlite3"
+    assert version(copy) == 1
+    db = sqlite3.connect(copy)
+    assert db.execute("SELECT key, value FROM notes").fetchall() == [("kept", "1")]
+    assert db.execute("SELECT 1 FROM sqlite_master WHERE name = 'second'").fetchone() is None
+    db.close()
+
+
+def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration that is interrupted leaves the older version as it was, and can be done again."""
+    ledger = Ledger(tmp_path)
+    mark(ledger, kept=1)
+    ledger.close()
+    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, broken_step))
+    with pytest.raises(RuntimeError, match="power cut"):
+        Ledger(tmp_path)
+    assert version(tmp_path / FILE) == 1
+    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, second_step))
+    ledger = Ledger(tmp_path)
+    assert wishes.notes(ledger) == {"kept": 1}
+    with ledger.read() as db:
+        assert db.execute("SELECT a FROM second").fetchone()[0] == 1
+    ledger.close()
+
+
+# -- where it lies -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["with space", "50% off?", "#1&mode=ro", "größer", "a%20b"])
+def test_the_diary_lies_where_it_was_told_to(tmp_path: Path, name: str) -> None:
+    """A folder's name may hold anything; the database is in it, for writers and readers."""
+    ledger = Ledger(tmp_path / name)
+    mark(ledger, kept=1)
+    reader = Ledger(tmp_path / name, writable=False)
+    assert wishes.notes(reader) == {"kept": 1}
+    reader.close()
+    ledger.close()
+    assert (tmp_path / name / FILE).is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_that_cannot_be_is_storage_trouble(tmp_path: Path) -> None:
+    """Where a file stands in the way of the folder, StorageTrouble names it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageTrouble, match="cannot be used"):
+        Ledger(tmp_path / "file" / "archive")
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder on a kind of file system whose locks are not to be trusted is refused by name, and stays empty."""
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    monkeypatch.setattr(store, "NETWORK_FILE_SYSTEMS", frozenset(line.split(" ")[2] for line in mounts))  # as if all were
+    with pytest.raises(LedgerTrouble, match="network file system"):
+        Ledger(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.xfail(strict=True, reason="Ledger.__init__ leaves the connection and ledger.lock open when it raises; reported")
+def test_a_refused_diary_is_closed_under_the_lock(tmp_path: Path) -> None:
+    """An opening that fails leaves no file open: a connection that is closed later, by chance, would be closed outside the lock."""
+    Ledger(tmp_path).close()
+    db = sqlite3.connect(tmp_path / FILE)
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(LedgerTrouble) as refused:
+        Ledger(tmp_path)
+    descriptors = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    assert [path for path in descriptors if path.startswith(str(tmp_path))] == [], refused

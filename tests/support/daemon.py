@@ -1,0 +1,133 @@
+"""A real daemon in a process of its own, with the dots locator in place of the network unless told otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+QUICK = """
+timezone = "Europe/Berlin"
+[diary.me]
+inbox = "inbox"
+archive = "archive"
+[inbox]
+wait_until_unchanged = 1.0
+scan_every = 5.0
+[darkroom]
+workers = 1
+[render]
+after_quiet_s = 1.0
+at_latest_s = 5.0
+[film]
+preset = "ultrafast"
+[align]
+canvas = "320x320 eyes 30% apart at 44%"
+"""
+AUTO = QUICK.replace('canvas = "320x320 eyes 30% apart at 44%"', 'canvas = "auto"')
+
+WITH_DOTS = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{root!r}, {service!r}]
+from photodiary import cli
+from photodiary.run import models
+from tests.support.dots import DotLocator
+if __name__ == "__main__":  # the rendering child imports this file again
+    models.resident = lambda config: DotLocator()
+    sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+class Diary:
+    """A diary in a folder, and the verbs of photodiary to use on it."""
+
+    def __init__(self, folder: Path, *, config: str = QUICK, real_model: bool = False) -> None:
+        self.folder = folder
+        self.inbox, self.archive = folder / "inbox", folder / "archive"
+        folder.mkdir(exist_ok=True)
+        self.inbox.mkdir()
+        self.config = folder / "config.toml"
+        self.config.write_text(config)
+        self.log = folder / "daemon.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        program = folder / "photodiary-with-dots.py"
+        program.write_text(WITH_DOTS.format(root=str(ROOT), service=str(ROOT / "service")))
+        self.command = [sys.executable, "-m", "photodiary"] if real_model else [sys.executable, str(program)]
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT / "service"), "CUDA_VISIBLE_DEVICES": ""}
+
+    def call(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """One verb, to its end."""
+        return subprocess.run(
+            [*self.command, *arguments, "--config", str(self.config)], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def status(self) -> dict[str, Any]:
+        done = self.call("status", "--json")
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def me(self) -> dict[str, Any]:
+        first: dict[str, Any] = self.status()["diaries"][0]
+        return first
+
+    def photos(self) -> list[dict[str, Any]]:
+        done = self.call("photos", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen([*self.command, "run", "--config", str(self.config)], env=self.environment, stderr=log, stdout=log)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(40)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def told(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def until(self, true: Callable[[dict[str, Any]], bool], what: str, seconds: float = 60) -> dict[str, Any]:
+        """Wait for a state of the diary; fails with what the daemon said."""
+        end = time.monotonic() + seconds
+        while True:
+            state = self.me() if self.archive.exists() else None
+            if state is not None and true(state):
+                return state
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {seconds:g} s: {what}; {state}\n{self.told()[-3000:]}")
+            time.sleep(0.3)
+
+    def until_film_of(self, frames: int, seconds: float = 60) -> dict[str, Any]:
+        return self.until(
+            lambda s: s["reel"] is not None and s["reel"]["frames"] == frames and s["photos"]["received"] == s["photos"]["located"] == 0,
+            f"a film of {frames} photos", seconds,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._process.wait()
