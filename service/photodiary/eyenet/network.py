@@ -26,10 +26,15 @@ _STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class EyeNetConfig:
-    """What the network is made of; stored beside the weights so that they can be loaded without guessing."""
+    """What the network is made of; stored beside the weights so that they can be loaded without guessing.
+
+    doubt: (floor, own, spread), the expected error in % of IOD = floor + own * the network's own estimate + spread * how far the
+    looks lie apart, all in % of IOD; measured on held-out people (`deploy/ship_model.py`).
+    """
 
     backbone: str = "regnety_006"
     width: int = 96
+    doubt: tuple[float, float, float] = (0.5, 1.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -49,12 +49,18 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         metadata = _metadata(data)
         if metadata.get("format") != FORMAT:
             raise BadModel(f"{path}: not an eye network of photodiary (format {metadata.get('format')!r})")
-        net = EyeNet(EyeNetConfig(**json.loads(metadata["config"])))
+        config = json.loads(metadata["config"])
+        net = EyeNet(EyeNetConfig(config["backbone"], int(config["width"]), _three(config.get("doubt", (0.5, 1.0, 1.0)))))
         net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()})
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
     net.eval().to(memory_format=torch.channels_last)
     return net, metadata["name"], digest
+
+
+def _three(values: list[float]) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return first, second, third
 
 
 def _metadata(data: bytes) -> dict[str, str]:

@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 LEAST_WHOLE = 0.12  # peaks of the first look below this are not looked at again
 LEAST_CROP = 0.30  # a crop whose best pair stays below this holds no face
 LARGEST_PASSES = 2
+UNSURE = 5.0  # % of IOD of expected error above which a reason is given
+TOO_CLOSE = 0.25  # of prominence: two faces that differ by less could both be meant
 ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """Expected error in % of IOD from what the crop says of itself and how far its looks lie apart (both in % of IOD)."""
+class Refined:
+    """A pair of eyes after the close look.  candidate: in pixels of the photo; own, spread: in % of IOD."""
 
-    own: float = 1.0
-    spread: float = 1.0
-    floor: float = 0.5
+    candidate: Candidate
+    own: float
+    spread: float
 
 
 class EyeLocator:
@@ -66,33 +68,35 @@ class EyeLocator:
         maps = type(maps)(*(part.cpu() for part in (maps.score, maps.offset, maps.scale, maps.partner)))
         return [candidates(maps, number, least_score) for number in range(len(pictures))]
 
-    def locate(self, view: View) -> Sighting:
-        """Eyes of the person the photo is about, with an honest expected error.  Raises what the view raises."""
+    def look_for(self, view: View) -> list[Refined]:
+        """All faces of the photo that stand a close look, the one it is about first."""
         first = view.thumbnail(self.framing.whole)
         size = first.shape[1], first.shape[0]
         whole = [Candidate(from_thumbnail(c.eyes, size, view.size), c.score, c.expected * view.size[0] / size[0]) for c in self._look([first], LEAST_WHOLE)[0]]
         ranked = sorted(whole, key=lambda c: -_prominence(c, view.size))
-        refined = []
-        for candidate in ranked[:3]:
-            better = self._refine(view, candidate)
-            if better is not None:
-                refined.append(better)
+        refined = [better for candidate in ranked[:3] if (better := self._refine(view, candidate)) is not None]
+        return sorted(refined, key=lambda r: -_prominence(r.candidate, view.size))
+
+    def locate(self, view: View) -> Sighting:
+        """Eyes of the person the photo is about, with an honest expected error.  Raises what the view raises."""
+        refined = self.look_for(view)
         if not refined:
             return Sighting(self.name, None, None, "no_face", 0)
-        refined.sort(key=lambda r: -_prominence(r[0], view.size))
-        best, expected = refined[0]
-        others = [r[0] for r in refined[1:] if r[0].eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
+        best = refined[0].candidate
+        floor, own, spread = self._net.config.doubt
+        expected = floor + own * refined[0].own + spread * refined[0].spread
+        others = [r.candidate for r in refined[1:] if r.candidate.eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
         reason = None
-        if any(_prominence(other, view.size) > _prominence(best, view.size) - 0.25 for other in others):
+        if any(_prominence(other, view.size) > _prominence(best, view.size) - TOO_CLOSE for other in others):
             reason = "several_faces"
-        elif expected > 5.0:
+        elif expected > UNSURE:
             reason = "cut_by_edge" if _at_edge(best.eyes, view.size) else "covered" if best.score < 0.5 else "unsure"
         return Sighting(self.name, _rounded(best.eyes), round(expected, 2), reason, 1 + len(others))
 
-    def _refine(self, view: View, found: Candidate) -> tuple[Candidate, float] | None:
-        """Look closer until the eyes stay where they are.  Returns the pair with its expected error in % of IOD, or None without a face."""
+    def _refine(self, view: View, found: Candidate) -> Refined | None:
+        """Look closer until the eyes stay where they are.  Returns None where there is no face."""
         eyes = found.eyes
-        result: tuple[Candidate, float] | None = None
+        result: Refined | None = None
         for _ in range(LARGEST_PASSES):
             matrix = similarity(eyes, self._canvas)
             picture = view.crop(matrix, (self.framing.crop, self.framing.crop))
@@ -109,7 +113,7 @@ class EyeLocator:
             moved = mean.distance(EyePair(self._canvas.left, self._canvas.right)) / self.framing.iod
             own = max(c.expected for c in seen)
             eyes = EyePair(*(_back(matrix, point) for point in mean))
-            result = Candidate(eyes, score, own), _expected(100 * own / mean.iod, 100 * spread / mean.iod)
+            result = Refined(Candidate(eyes, score, own), 100 * own / mean.iod, 100 * spread / mean.iod)
             if moved < 0.15:
                 break
         return result
@@ -126,11 +130,6 @@ def _choose(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device
-
-
-def _expected(own: float, spread: float) -> float:
-    doubt = Doubt()
-    return doubt.floor + doubt.own * own + doubt.spread * spread
 
 
 def _prominence(candidate: Candidate, size: tuple[int, int]) -> float:

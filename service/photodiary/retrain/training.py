@@ -92,7 +92,7 @@ class Trainer:
         self.net = EyeNet(EyeNetConfig(backbone=config.backbone))
         if init is not None:
             loaded, _, _ = weights.load(init)
-            if loaded.config != self.net.config:
+            if (loaded.config.backbone, loaded.config.width) != (self.net.config.backbone, self.net.config.width):
                 raise BadModel(f"{init}: made of {loaded.config.backbone}, but {config.backbone} is to be trained")
             self.net = loaded
         self.net.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from photodiary.ledger.reels import FilmNews
+from photodiary.render.schedule import RenderConfig, due_at, next_time
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def due(news: FilmNews, config: RenderConfig | None = None, *, has_film: bool = True, last: float = 0.0) -> float | None:
+    return due_at(config or RenderConfig(), news, has_film=has_film, zone=BERLIN, last=last)
+
+
+def test_a_film_is_due_a_minute_after_the_last_new_frame() -> None:
+    """One new photo: a minute later.  Nothing new: never."""
+    assert due(FilmNews(10, 1, 1000.0, 1000.0, 0)) == 1060.0
+    assert due(FilmNews(10, 0, None, None, 0)) is None
+
+
+def test_while_photos_keep_coming_a_film_is_due_after_ten_minutes_at_the_latest() -> None:
+    """New frames push the quiet minute forward, but not beyond ten minutes after the first of them."""
+    assert due(FilmNews(500, 300, 1000.0, 1500.0, 50)) == 1560.0
+    assert due(FilmNews(500, 300, 1000.0, 1590.0, 50)) == 1600.0
+
+
+def test_the_first_film_of_a_backlog_comes_after_fifty_frames() -> None:
+    """Somebody who imports years of photos sees something soon."""
+    assert due(FilmNews(49, 49, 1000.0, 1010.0, 900), has_film=False) == 1070.0
+    assert due(FilmNews(50, 50, 1000.0, 1010.0, 900), has_film=False) == 0.0
+    assert due(FilmNews(150, 50, 1000.0, 1010.0, 900), has_film=True) == 1070.0
+
+
+def test_a_fixed_time_is_kept_in_the_diarys_time_zone() -> None:
+    """`at` makes one film a day, at that wall-clock time, in summer and in winter."""
+    news = FilmNews(10, 1, 1000.0, 1000.0, 0)
+    for day in ("2024-01-15", "2024-07-15"):
+        last = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=BERLIN).timestamp()
+        at = due(news, RenderConfig(at="04:30"), last=last)
+        assert at is not None
+        assert datetime.fromtimestamp(at, BERLIN).strftime("%H:%M") == "04:30"
+        assert 0 < at - last <= 86_400
+
+
+@given(st.datetimes(datetime(2023, 1, 1), datetime(2026, 1, 1)), st.integers(0, 23), st.integers(0, 59))
+def test_the_next_time_is_always_within_a_day_and_an_hour(start: datetime, hour: int, minute: int) -> None:
+    """Clock changes neither skip a day nor make it come twice."""
+    after = start.replace(tzinfo=BERLIN).timestamp()
+    at = next_time(f"{hour:02}:{minute:02}", BERLIN, after)
+    assert 0 < at - after <= 90_000
+
+
+@pytest.mark.parametrize("wrong", [{"at": "25:00"}, {"at": "4:30"}, {"first_after": 0}, {"after_quiet_s": -1}, {"after_quiet_s": 700}])
+def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
+    """A time that is none, or a latest time before the quiet one, is a mistake."""
+    with pytest.raises(ValueError, match="must be"):
+        RenderConfig(**wrong)  # type: ignore[arg-type]
