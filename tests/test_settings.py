@@ -243,8 +243,13 @@ def test_wrong_values_of_variables_are_told(write: Write, monkeypatch: pytest.Mo
 
 @pytest.mark.xfail(strict=True, reason="three ways past the checks of the environment; reported")
 @pytest.mark.parametrize(
-    ("variable", "value"), [("PHOTODIARY_FILM", "no json"), ("PHOTODIARY_DIARY__ME__INBX", "x"), ("PHOTODIARY_TIMEZONE__X", "x")], ids=["raw", "blank", "silent"]
-)  # fmt: skip
+    ("variable", "value"),
+    [
+        pytest.param("PHOTODIARY_FILM", "no json", id="raised raw"),
+        pytest.param("PHOTODIARY_DIARY__ME__INBX", "x", id="told as nothing"),
+        pytest.param("PHOTODIARY_TIMEZONE__X", "x", id="ignored"),
+    ],
+)
 def test_no_variable_slips_through(write: Write, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     """A whole table that is no JSON, a misspelt key of a diary and a key below a plain value are each told in a line."""
     monkeypatch.setenv(variable, value)
@@ -284,6 +289,14 @@ def test_folders_that_would_eat_each_other_are_refused(write: Write, tmp_path: P
     (tmp_path / "a/link-to-b").symlink_to(tmp_path / "b")
     told = problems(write(text))
     assert len(told) == 1 and told[0].startswith(line.format(tmp_path))
+
+
+@pytest.mark.xfail(strict=True, reason="expanduser and realpath raise on these; reported")
+@pytest.mark.parametrize("folder", ["~nobody-of-that-name/in", "a\\u0000b"])
+def test_a_folder_that_cannot_be_is_told(write: Write, folder: str) -> None:
+    """A home that does not exist, or a path no file system allows, is one line like any other problem."""
+    told = problems(write(diaries(me=(folder, "archive"))))
+    assert len(told) == 1 and told[0].startswith("diary.me.inbox: ")
 
 
 def test_neighbours_with_like_names_are_fine(write: Write) -> None:

@@ -133,6 +133,24 @@ def test_damage_is_not_waited_for(studio) -> None:
         assert error.code == "damaged"
 
 
+def test_a_png_is_what_was_written_or_nothing(studio) -> None:
+    """A single flipped bit anywhere in the picture data of a PNG is found, however smooth the picture is."""
+    data = studio.encoded(Image.fromarray(studio.smooth(160, 120)), "PNG")
+    for at in np.random.default_rng(3).integers(data.find(b"IDAT") + 4, len(data) - 16, 60):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x10
+        refused(bytes(damaged))
+
+
+def test_a_broken_comment_in_a_png_is_forgiven(studio) -> None:
+    """What is not part of the picture may be damaged without losing the photo."""
+    body = b"tEXtComment\x00hello"
+    comment = struct.pack(">I", len(body) - 4) + body + b"\x00\x00\x00\x00"  # a wrong checksum
+    data = studio.encoded(Image.fromarray(studio.asymmetric()), "PNG")
+    end = len(data) - 12
+    assert (decode(data[:end] + comment + data[end:], MAX).pixels == studio.asymmetric()).all()
+
+
 @pytest.mark.parametrize(("where", "padding"), [(b"\xff\xdb", bytes(7)), (b"\xff\xda", bytes(3)), (b"\xff\xd9", bytes(9)), (b"\xff\xd9", b"\xff" * 9)])
 def test_padding_between_segments_is_harmless(studio, where: bytes, padding: bytes) -> None:
     """Zeros that some phones leave before a marker, or fill bytes, change nothing of the picture."""
@@ -207,7 +225,7 @@ def _exif_segment(body: bytes) -> bytes:
         b"Exif\x00\x00II*\x00\x08\x00\x00\x00\xff\xff" + b"\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00" * 3,
         b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00" + b"\x69\x87\x04\x00\x01\x00\x00\x00\x08\x00\x00\x00" + b"\x00" * 4,  # its Exif part is itself
         b"Exif\x00\x00" + b"\xa5" * 65_000,
-        b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x02" + b"\x01\x0f\x00\x02\x7f\xff\xff\xff\x00\x00\x00\x00" + b"\x01\x12\x00\x05\x00\x00\x00\x01\x00\x00\x00\x00",
+        (b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x02\x01\x0f\x00\x02\x7f\xff\xff\xff\x00\x00\x00\x00\x01\x12\x00\x05\x00\x00\x00\x01\x00\x00\x00\x00"),
     ],
     ids=["empty", "garbage", "far", "torn", "circle", "huge", "lengths"],
 )
@@ -276,7 +294,7 @@ def test_large_photos_are_decoded_small_but_measured_in_full(studio, orientation
     upright = studio.dot(width, 480, at, sigma=6)
     data = studio.jpeg(stored(upright, orientation), orientation, quality=90)
     assert decode(data, MAX).reduction == reduction or width % 2
-    assert decode(data, MAX, full=True).pixels.shape == (480, width, 3)
+    assert decode(data, MAX, need=1.0).pixels.shape == (480, width, 3)
     matrix = ((scale, 0.0, 31.2 - scale * at[0]), (0.0, scale, 30.6 - scale * at[1]))
     head = {"digest": "a", "verb": "crop", "matrix": matrix, "size": (64, 60)}
     reply, payload = answer(Darkbox(MAX), head, data)

@@ -143,7 +143,9 @@ def test_a_frame_is_a_jpeg_without_metadata(studio) -> None:
     assert np.abs(simplejpeg.decode_jpeg(data, "RGB").astype(int) - studio.smooth(64, 48)).mean() < 3
 
 
-@pytest.mark.parametrize(("size", "side", "expected"), [((800, 600), 288, (288, 216)), ((601, 800), 288, (216, 288)), ((100, 60), 288, (100, 60)), ((5000, 16), 288, (288, 1))])
+@pytest.mark.parametrize(
+    ("size", "side", "expected"), [((800, 600), 288, (288, 216)), ((601, 800), 288, (216, 288)), ((100, 60), 288, (100, 60)), ((5000, 16), 288, (288, 1))]
+)
 def test_a_thumbnail_has_its_side_and_tells_its_scale(studio, size, side: int, expected) -> None:
     """The longer side is as asked, never enlarged; the scales returned carry a dot to where it is."""
     at = (size[0] * 0.63, size[1] * 0.37)

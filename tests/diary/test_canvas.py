@@ -7,7 +7,7 @@ import random
 from statistics import fmean
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from photodiary.diary.canvas import (
@@ -181,6 +181,15 @@ def selfies(draw: st.DrawFn) -> Framed:
     return Framed(width, height, EyePair(Point(x - dx, y - dy), Point(x + dx, y + dy)))
 
 
+@st.composite
+def roomy(draw: st.DrawFn) -> Framed:
+    """Photos with nearly always enough around the face: a little less than forehead and chin need, or more."""
+    iod, aside, above, below = draw(st.floats(60, 800)), draw(st.floats(0.7, 3)), draw(st.floats(1.37, 3)), draw(st.floats(1.72, 4))
+    x, y = (aside + 0.5) * iod, above * iod
+    eyes = EyePair(Point(x - iod / 2, y), Point(x + iod / 2, y))
+    return Framed(math.ceil(2 * x), math.ceil(y + below * iod), eyes)
+
+
 albums = st.lists(selfies(), min_size=1, max_size=5)
 
 
@@ -238,13 +247,14 @@ def test_what_is_said_of_a_format_is_true(photos: list[Framed]) -> None:
     assert f"{chosen.canvas.width} x {chosen.canvas.height}" in chosen.in_words() and chosen.shape in chosen.in_words()
 
 
-@settings(max_examples=40, deadline=None)
-@given(albums)
+@settings(max_examples=60, deadline=None)
+@given(st.lists(roomy(), min_size=1, max_size=4) | albums)
 def test_little_filler_wherever_the_closest_framing_allows_it(photos: list[Framed]) -> None:
     """When any shape, framed as close as forehead and chin allow, needs little filler, the chosen format does too."""
     closest = [build((w, h), 1.41 + 1.76, 1.41 / (1.41 + 1.76), 1000) for _, w, h in SHAPES]
-    assume(min(mean_filler(photos, canvas) for canvas in closest) <= LITTLE_FILLER - 0.001)
-    assert mean_filler(photos, fit(photos).canvas) <= LITTLE_FILLER + 0.005
+    possible = min(mean_filler(photos, canvas) for canvas in closest) <= LITTLE_FILLER - 0.001
+    event("possible" if possible else "impossible")
+    assert not possible or mean_filler(photos, fit(photos).canvas) <= LITTLE_FILLER + 0.005
 
 
 @pytest.mark.xfail(strict=True, reason="fit stops widening at the first framing that needs more, though a wider one may need less again; reported")

@@ -33,9 +33,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def take_in(ledger: Ledger) -> TakeIn:
-    def take_in(
-        number: int, stage: Stage = Stage.RECEIVED, *, wall: datetime | None = NOON, utc: float = 0.0, offset: timedelta | None = None
-    ) -> PhotoRow:
+    def take_in(number: int, stage: Stage = Stage.RECEIVED, *, wall: datetime | None = NOON, utc: float = 0.0, offset: timedelta | None = None) -> PhotoRow:
         digest = digest_of(b"%d" % number)
         taken = None if wall is None else Taken(wall, offset, "exif")
         new = NewPhoto(digest, 1000 + number, "jpeg", 3000, 4000, taken, None if wall is None else utc, f"originals/{number}.jpg", stage)

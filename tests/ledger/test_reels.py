@@ -8,7 +8,7 @@ import pytest
 
 from photodiary.diary.canvas import Canvas, similarity
 from photodiary.diary.eyes import EyePair, Point, Sighting
-from photodiary.diary.photo import Stage
+from photodiary.diary.photo import Stage, digest_of
 from photodiary.errors import IllegalMove
 from photodiary.ledger import photos, reels, summary
 from photodiary.ledger.photos import PhotoRow
@@ -114,6 +114,14 @@ def test_the_film_follows_the_wall_clock(ledger: Ledger, take_in: TakeIn) -> Non
     assert film(ledger) == [framed[name].frame for name in wanted]
     assert [reels.film_position(ledger, framed[name]) for name in wanted] == [1, 2, 3, 4, 5]
     assert [row.sha256 for row, _ in photos.everything(ledger)] == [framed[name].sha256 for name in wanted]
+
+
+def test_utc_breaks_ties_of_the_wall_clock(ledger: Ledger, take_in: TakeIn) -> None:
+    """Photos with the same clock stand in the order of their UTC moments, whatever their digests are."""
+    adopt(ledger, TALL)
+    by_digest = sorted(range(6), key=lambda number: digest_of(b"%d" % number))
+    rows = {number: publish(ledger, locate(ledger, take_in(number, utc=-float(by_digest.index(number))))) for number in range(6)}
+    assert film(ledger) == [rows[number].frame for number in reversed(by_digest)]
 
 
 def test_photos_of_one_instant_have_a_fixed_order(ledger: Ledger, take_in: TakeIn) -> None:

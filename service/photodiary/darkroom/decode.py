@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -38,11 +40,21 @@ class Header:
 
 @dataclass(frozen=True)
 class Photo:
-    """Upright pixels (h, w, 3) RGB at 1/reduction of the original's size, and the header."""
+    """Upright pixels (h, w, 3) RGB at 1/reduction of the original's size, and the header.
+
+    offset: where the first reduced pixel begins, (x, y) in upright pixels of the full size; not 0 when a turn put the stored end,
+    which a reduction fills up, in front.
+    """
 
     header: Header
     pixels: Pixels
     reduction: int
+    offset: tuple[int, int]
+
+    def to_full(self) -> NDArray[np.float64]:
+        """(3, 3) homogeneous matrix from reduced pixels to upright pixels of the full size, centres at integers in both."""
+        r = self.reduction
+        return np.array([[r, 0, (r - 1) / 2 + self.offset[0]], [0, r, (r - 1) / 2 + self.offset[1]], [0, 0, 1]])
 
 
 def read_header(data: bytes, max_megapixels: float) -> Header:
@@ -56,7 +68,11 @@ def read_header(data: bytes, max_megapixels: float) -> Header:
             image = Image.open(io.BytesIO(data), formats=[kind.upper()])
     except UnidentifiedImageError as error:
         raise Held("the file ends inside its header") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise Unreadable("too_large", f"it has more than {max_megapixels:g} megapixels") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        if "truncated" in str(error).lower():
+            raise Held("the file ends inside its header") from error
         raise Unreadable("damaged", f"its header cannot be read: {error}") from error
     width, height = image.size
     if width * height > max_megapixels * 1e6:
@@ -89,39 +105,56 @@ def _text(value: object) -> str | None:
     return value[:64] if isinstance(value, str) else None
 
 
-def decode(data: bytes, max_megapixels: float, *, full: bool = False) -> Photo:
-    """Strictly decoded and upright.  Raises Held when bytes are missing, Unreadable when it is damaged or too large."""
+def decode(data: bytes, max_megapixels: float, *, need: float = 0.0) -> Photo:
+    """Strictly decoded and upright, at `need` (1 = as stored) of the original's size or more.  Raises Held when bytes are missing, Unreadable when it is damaged or too large."""
     header = read_header(data, max_megapixels)
     reduction = 1
     if header.format == "jpeg":
-        if not full:
-            reduction = next((r for r in (4, 2) if max(header.width, header.height) >= r * SHARP_ENOUGH), 1)
-        pixels = _jpeg(data, reduction)
+        largest = max(header.width, header.height)
+        reduction = next((r for r in (4, 2) if largest >= r * SHARP_ENOUGH and need * r <= 1), 1)
+        pixels = _jpeg(data, (-(-header.width // reduction), -(-header.height // reduction)))
     else:
         pixels = _pillow(data, header.format)
-    turns, mirrored = UPRIGHT[header.orientation]
-    if turns:
-        pixels = np.rot90(pixels, turns)
-    if mirrored:
-        pixels = pixels[:, ::-1]
-    return Photo(header, np.ascontiguousarray(pixels), reduction)
+    upright = _turn(pixels, header.orientation)
+    # Where the stored first pixel went.
+    first_y, first_x = np.argwhere(_turn(np.array([[1, 0], [0, 0]]), header.orientation))[0]
+    (width, height), (rows, columns) = header.upright, upright.shape[:2]
+    offset = int(first_x) * (width - reduction * columns), int(first_y) * (height - reduction * rows)
+    return Photo(header, np.ascontiguousarray(upright), reduction, offset)
 
 
-def _jpeg(data: bytes, reduction: int) -> Pixels:
+def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    turns, mirrored = UPRIGHT[orientation]
+    turned = np.rot90(pixels, turns)
+    return turned[:, ::-1] if mirrored else turned
+
+
+_PADDING = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+
+
+def _jpeg(data: bytes, least: tuple[int, int]) -> Pixels:
+    """At least `least` (w, h) pixels, reduced by the decoder where it can."""
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_factor=reduction, strict=True), np.uint8)
+        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_width=least[0], min_height=least[1], strict=True), np.uint8)
     except ValueError as error:
         said = str(error).lower()
     if "premature end" in said or "no eoi" in said:
         raise Held("the photo is cut short")
-    if "extraneous" in said:  # some phones leave padding between segments: harmless
-        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_factor=reduction, strict=False), np.uint8)
+    padding = _PADDING.search(said)
+    if padding is not None:  # some phones fill up with zeros between segments: harmless; anything else there is damage
+        marker = bytes((0xFF, int(padding[2], 16)))
+        if bytes(int(padding[1])) + marker in data:
+            return _jpeg(data.replace(bytes(int(padding[1])) + marker, marker, 1), least)
     if "colorspace" in said or "cmyk" in said or "unsupported" in said:
-        return _pillow(data, "jpeg")[:: 1 if reduction == 1 else reduction, :: 1 if reduction == 1 else reduction]
+        return np.asarray(Image.fromarray(_pillow(data, "jpeg")).resize(least, Image.Resampling.BOX), np.uint8)
+    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):  # cut inside a table, a marker or a block filled with zeros
+        raise Held("the photo is cut short")
     raise Unreadable("damaged", f"the picture data is damaged ({said[:80]})")
 
 
 def _pillow(data: bytes, kind: str) -> Pixels:
+    if kind == "png" and b"IEND\xaeB`\x82" not in data:
+        raise Held("the photo is cut short")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

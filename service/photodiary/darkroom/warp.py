@@ -60,20 +60,20 @@ def _needed(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> tuple[Pixe
 
 
 def frame(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
-    """The photo on the canvas; what it does not cover is filled with its own edge, continued and blurred."""
+    """The photo on the canvas; what it does not cover is filled with its own edge, continued and the more blurred the farther out, so that no seam shows."""
     out, covered = warp(pixels, matrix, size)
     if covered:
         return out
-    height, width = pixels.shape[:2]
-    feather = max(2, round(min(size) / 180))
-    inside = np.full((height, width), 255, np.uint8)
+    inside = np.full(pixels.shape[:2], 255, np.uint8)
     mask = cv2.warpAffine(inside, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    mask = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=feather, borderType=cv2.BORDER_CONSTANT, borderValue=255)
-    alpha = cv2.GaussianBlur(mask, (0, 0), feather / 2).astype(np.float32)[..., None] / 255
+    beyond = cv2.distanceTransform((mask < 255).astype(np.uint8), cv2.DIST_L2, 3)  # pixels from the photo's edge, 0 inside
     small = max(8, size[0] // 8), max(8, size[1] // 8)
-    fill = cv2.GaussianBlur(cv2.resize(out, small, interpolation=cv2.INTER_AREA), (0, 0), min(small) / 16, borderType=cv2.BORDER_REPLICATE)
-    fill = cv2.resize(fill, size, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(out * alpha + fill * (1 - alpha) + 0.5, np.uint8)
+    shrunk = cv2.resize(out, small, interpolation=cv2.INTER_AREA)
+    for blur, reach in ((1 / 50, 1 / 30), (1 / 16, 1 / 6)):  # shares of the short side
+        blurred = cv2.GaussianBlur(shrunk, (0, 0), max(0.5, blur * min(small)), borderType=cv2.BORDER_REPLICATE)
+        share = np.minimum(beyond / (reach * min(size)), 1)
+        out = np.asarray(cv2.blendLinear(cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR), out, share, 1 - share), np.uint8)
+    return out
 
 
 def encode(pixels: Pixels) -> bytes:

@@ -35,13 +35,13 @@ class Darkbox:
     def photo(self, digest: str, data: bytes, need: float) -> decode.Photo | None:
         """The decoded photo at a resolution of at least `need` (1 = as stored); None when its bytes are needed to make it."""
         kept = self._kept.get(digest)
-        if kept is not None and (kept.reduction == 1 or need <= 1 / kept.reduction):
+        if kept is not None and (kept.reduction == 1 or need * kept.reduction <= 1):
             self._kept.move_to_end(digest)
             return kept
         if not data:
             return None
         self._kept.pop(digest, None)
-        photo = decode.decode(data, self.max_megapixels, full=need > 1 / 2)
+        photo = decode.decode(data, self.max_megapixels, need=need)
         self._kept[digest] = photo
         while len(self._kept) > 1 and sum(p.pixels.nbytes for p in self._kept.values()) > KEEP_BYTES:
             self._kept.popitem(last=False)
@@ -64,8 +64,7 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
         out, _, _ = warp.thumbnail(photo.pixels, head["side"])
         return {"shape": out.shape}, out.tobytes()
     assert matrix is not None
-    if photo.reduction != 1:  # coordinates are those of the full size
-        matrix = matrix @ np.array([[photo.reduction, 0, (photo.reduction - 1) / 2], [0, photo.reduction, (photo.reduction - 1) / 2], [0, 0, 1]])
+    matrix = matrix @ photo.to_full()  # coordinates are those of the full size
     size = (int(head["size"][0]), int(head["size"][1]))
     if verb == "crop":
         out, _ = warp.warp(photo.pixels, matrix, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -202,4 +203,7 @@ class Trainer:
 
 
 def _be_nice(_: int) -> None:
+    """A loader leaves the signals to the trainer, which still wants its samples until it has saved."""
     os.nice(5)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
