@@ -172,7 +172,6 @@ def test_a_value_out_of_range_is_refused(write: Write, line: str) -> None:
     assert len(told) == 1 and told[0].startswith(table) and (key in told[0] or key == "canvas")
 
 
-@pytest.mark.xfail(strict=True, reason="checks in a table's __post_init__ are told as `film: crf must ...`; reported")
 @pytest.mark.parametrize("line", ["film.crf = 99", "inbox.scan_every = 0", "align.canvas = 'big'"])
 def test_a_value_out_of_range_is_told_by_table_and_key(write: Write, line: str) -> None:
     """A value out of range is told in the same form as any other problem: `file: table.key: what is wrong`."""
@@ -181,13 +180,11 @@ def test_a_value_out_of_range_is_told_by_table_and_key(write: Write, line: str) 
     assert problems(write(f"{ME}[{table}]\n{key} = {value}\n"))[0].startswith(f"{where}: ")
 
 
-@pytest.mark.xfail(strict=True, reason="a table's __post_init__ stops at its first problem; reported")
 def test_two_values_out_of_range_are_both_told(write: Write) -> None:
     """Also two problems of one table are told together."""
     assert len(problems(write(f"{ME}[film]\ncrf = 99\nphotos_per_second = 0\n"))) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="comparisons with nan are false, so it slips through; reported")
 @pytest.mark.parametrize("key", ["darkroom.seconds", "darkroom.max_megapixels", "render.after_quiet_s", "render.at_latest_s"])
 def test_nan_is_no_value(write: Write, key: str) -> None:
     """A number that is none is refused."""
@@ -241,7 +238,6 @@ def test_wrong_values_of_variables_are_told(write: Write, monkeypatch: pytest.Mo
     assert len(told) == 1 and told[0].startswith("film.crf: input should be a valid integer") and SECRET not in told[0]
 
 
-@pytest.mark.xfail(strict=True, reason="three ways past the checks of the environment; reported")
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -291,7 +287,6 @@ def test_folders_that_would_eat_each_other_are_refused(write: Write, tmp_path: P
     assert len(told) == 1 and told[0].startswith(line.format(tmp_path))
 
 
-@pytest.mark.xfail(strict=True, reason="expanduser and realpath raise on these; reported")
 @pytest.mark.parametrize("folder", ["~nobody-of-that-name/in", "a\\u0000b"])
 def test_a_folder_that_cannot_be_is_told(write: Write, folder: str) -> None:
     """A home that does not exist, or a path no file system allows, is one line like any other problem."""

@@ -23,6 +23,13 @@ PhotodiaryError
 from __future__ import annotations
 
 
+def require(*conditions: tuple[bool, str]) -> None:
+    """For values that check themselves: raises ValueError with the sentence of every condition that does not hold, a line each."""
+    broken = [sentence for holds, sentence in conditions if not holds]
+    if broken:
+        raise ValueError("\n".join(broken))
+
+
 class PhotodiaryError(Exception):
     """Its text is a sentence for the user: what happened, to which file, what to do."""
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from photodiary.align.config import AlignConfig
 from photodiary.darkroom.limits import DarkroomConfig
@@ -110,16 +110,24 @@ def load(path: Path) -> Settings:
             break
         except ValidationError as error:
             if attempt is known:  # unknown keys have been told already
-                problems += [f"{path}: {_in_words(d)}" for d in error.errors() if d["type"] != "unexpected_keyword_argument"]
+                problems += [f"{path}: {line}" for d in error.errors() if d["type"] != "unexpected_keyword_argument" for line in _in_words(d)]
+        except SettingsError as error:
+            problems.append(f"{path}: environment: {error}; write {PREFIX}TABLE__KEY, such as {PREFIX}FILM__CRF")
+            break
     if problems or settings is None:
         raise BadConfig("\n".join(problems))
     return settings
 
 
-def _in_words(detail: Any) -> str:
-    where = ".".join(str(part) for part in detail["loc"])
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message[:1].lower()}{message[1:]}"
+def _in_words(detail: Any) -> Iterator[str]:
+    table = ".".join(str(part) for part in detail["loc"])
+    values = _tables().get(table)
+    for message in str(detail["msg"]).removeprefix("Value error, ").splitlines():
+        where = table
+        key, _, rest = message.partition(" ")
+        if dataclasses.is_dataclass(values) and key in {f.name for f in dataclasses.fields(values)}:  # a check of the table's own
+            where, message = f"{table}.{key}", rest
+        yield f"{where}: {message[:1].lower()}{message[1:]}"
 
 
 def _tables() -> dict[str, Any]:
@@ -171,20 +179,29 @@ def _unknown_environment() -> Iterator[str]:
         if not variable.upper().startswith(PREFIX) or variable.upper() == f"{PREFIX}CONFIG":
             continue
         table, *rest = variable[len(PREFIX) :].lower().split("__")
-        fields = None if table not in tables or not dataclasses.is_dataclass(tables[table]) else {f.name for f in dataclasses.fields(tables[table])}
-        if table not in tables or (fields is not None and rest and rest[0] not in fields):
+        values = DiarySettings if table == "diary" else tables.get(table)
+        keys = rest[1:] if table == "diary" else rest
+        fields = {f.name for f in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else set()
+        if table not in tables or len(keys) > 1 or (keys and keys[0] not in fields):
             yield f"environment variable {variable}: is not a setting; write {PREFIX}TABLE__KEY, such as {PREFIX}FILM__CRF"
 
 
 def _absolute(settings: Settings, folder: Path) -> Settings:
     diaries = {
-        name: dataclasses.replace(diary, inbox=folder / diary.inbox.expanduser(), archive=folder / diary.archive.expanduser())
-        for name, diary in settings.diary.items()
+        name: dataclasses.replace(diary, inbox=_from(folder, diary.inbox), archive=_from(folder, diary.archive)) for name, diary in settings.diary.items()
     }
     locate = settings.locate
     if locate.model:
         locate = dataclasses.replace(locate, model=str(folder / Path(locate.model).expanduser()))
     return settings.model_copy(update={"diary": diaries, "locate": locate})
+
+
+def _from(folder: Path, path: Path) -> Path:
+    """`path` from the configuration's folder; one with an unknown home stays as it is and is told by `_clashes`."""
+    try:
+        return folder / path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def _clashes(settings: Settings) -> Iterator[str]:
@@ -205,7 +222,11 @@ def _clashes(settings: Settings) -> Iterator[str]:
                 AlignConfig(diary.canvas)
             except ValueError as error:
                 yield f"diary.{name}.canvas: {error}"
-        folders += [(f"diary.{name}.inbox", os.path.realpath(diary.inbox)), (f"diary.{name}.archive", os.path.realpath(diary.archive))]
+        for key, path in (("inbox", diary.inbox), ("archive", diary.archive)):
+            if "\0" in str(path) or str(path).startswith("~"):
+                yield f"diary.{name}.{key}: there can be no such folder; write an absolute path, or one relative to this file"
+            else:
+                folders.append((f"diary.{name}.{key}", os.path.realpath(path)))
     for number, (where, folder) in enumerate(folders):
         for other_where, other in folders[number + 1 :]:
             if folder == other:

@@ -144,7 +144,6 @@ def test_a_failed_adoption_keeps_the_old_film(archive: Archive, monkeypatch: pyt
     assert archive.read(layout.LATEST) == b"old film"
 
 
-@pytest.mark.xfail(strict=True, raises=NotADirectoryError, reason="publish: tidying up after an error may itself raise a bare OSError; reported")
 def test_something_in_the_way_is_storage_trouble(archive: Archive) -> None:
     """A file where a folder should be (or a file system that turned read-only) is StorageTrouble with the path, never a bare OSError."""
     (archive.root / "frames/2024").write_text("in the way")

@@ -504,9 +504,7 @@ def test_a_pixel_name_tells_utc_exactly_in_every_zone(moment: datetime, zone: st
     assert taken is not None and taken.utc(BERLIN) == moment.replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "piece", ["2", "20240515", "2024-05-15 ", "20240515_143900", "(", "(conflict", "a_", " ", "\ud800", "99_999999999_"]
-)
+@pytest.mark.parametrize("piece", ["2", "20240515", "2024-05-15 ", "20240515_143900", "(", "(conflict", "a_", " ", "\ud800", "99_999999999_"])
 def test_an_enormous_text_costs_no_time(piece: str) -> None:
     """A text of a million characters is looked at only at its beginning, and no pattern runs away on it."""
     text = piece * (1_000_000 // len(piece))

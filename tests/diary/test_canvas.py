@@ -257,7 +257,6 @@ def test_little_filler_wherever_the_closest_framing_allows_it(photos: list[Frame
     assert not possible or mean_filler(photos, fit(photos).canvas) <= LITTLE_FILLER + 0.005
 
 
-@pytest.mark.xfail(strict=True, reason="fit stops widening at the first framing that needs more, though a wider one may need less again; reported")
 def test_little_filler_where_only_a_wider_framing_allows_it() -> None:
     """A strip missing above the forehead weighs less in a wider picture: the format that needs little filler is found there too."""
     iod = 500.0
@@ -305,7 +304,6 @@ def test_more_is_shown_where_more_was_photographed() -> None:
     assert height_in_iod(900.0) < height_in_iod(750.0) < height_in_iod(500.0)
 
 
-@pytest.mark.xfail(strict=True, reason="the grid of heights is rounded up beyond WIDEST (5.52); reported")
 def test_the_face_stays_the_subject() -> None:
     """However far away a face was, the picture is at most WIDEST inter-ocular distances high."""
     canvas = fit([Framed(3000, 4000, EyePair(Point(1400.0, 1750.0), Point(1600.0, 1750.0)))]).canvas

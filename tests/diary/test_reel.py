@@ -86,7 +86,7 @@ def test_the_length_is_exact(plan: ReelPlan) -> None:
 )
 def test_a_wrong_style_is_refused_by_name(wrong: dict[str, Any], named: str) -> None:
     """A style outside its limits is refused with a sentence that begins with the setting's name."""
-    with pytest.raises(ValueError, match=f"^{named} must be .*\\.$"):
+    with pytest.raises(ValueError, match=f"^{named} must be .*$"):
         ReelStyle(**wrong)
 
 

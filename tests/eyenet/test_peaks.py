@@ -29,7 +29,8 @@ def test_known_eyes_come_back(oracle, x: float, y: float, iod: float, tilt: floa
 @settings(max_examples=60, deadline=None)
 @given(
     first=st.tuples(st.floats(60, 120), st.floats(40, 215), st.floats(30, 70), st.floats(-0.5, 0.5)),
-    aside=st.floats(85, 100), below=st.floats(-30, 30), iod=st.floats(30, 70), tilt=st.floats(-0.5, 0.5), peaks=st.tuples(st.floats(0.4, 0.98), st.floats(0.4, 0.98)),
+    aside=st.floats(85, 100), below=st.floats(-30, 30), iod=st.floats(30, 70), tilt=st.floats(-0.5, 0.5),
+    peaks=st.tuples(st.floats(0.4, 0.98), st.floats(0.4, 0.98)),
 )  # fmt: skip
 def test_two_people_are_not_mixed_up(oracle, first, aside: float, below: float, iod: float, tilt: float, peaks: tuple[float, float]) -> None:
     """Of two faces side by side, however tilted and whichever is seen better, each keeps its own eyes; the better comes first."""

@@ -4,12 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+from tests.inbox.conftest import Room
+from tests.support.dots import jpeg, photo, picture
+
 from photodiary.diary.photo import Stage
 from photodiary.inbox.importing import Importing, candidates
 from photodiary.inbox.inbox import Nudge
 from photodiary.ledger import wishes
-from tests.inbox.conftest import Room
-from tests.support.dots import jpeg, photo, picture
 
 
 def test_a_photo_is_taken_in_after_it_has_settled_and_never_twice(room: Room) -> None:

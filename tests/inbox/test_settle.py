@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.dots import photo
 
 from photodiary.inbox.settle import InboxConfig, Pending, ignored_file, ignored_folder, observe, settled, whole_by_itself
 from photodiary.ledger.arrivals import Stamp
-from tests.support.dots import photo
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 20), st.integers(0, 3)), min_size=1, max_size=40))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.support.daemon import AUTO, Diary
 from tests.support.dots import drop, photo
 

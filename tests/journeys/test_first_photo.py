@@ -6,15 +6,13 @@ import os
 import shlex
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-
 from tests.support.daemon import AUTO, Diary
-from tests.support.dots import drop, eyes_of, find_dots, photo
+from tests.support.dots import drop, find_dots, photo
 
 
 def film_frames(diary: Diary) -> list[np.ndarray]:

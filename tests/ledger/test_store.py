@@ -386,7 +386,6 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="Ledger.__init__ leaves the connection and ledger.lock open when it raises; reported")
 def test_a_refused_diary_is_closed_under_the_lock(tmp_path: Path) -> None:
     """An opening that fails leaves no file open: a connection that is closed later, by chance, would be closed outside the lock."""
     Ledger(tmp_path).close()

@@ -105,7 +105,7 @@ class Aligning:
         """The user's wish: choose the format again from all photos.  Returns it in words."""
         if self.config.fixed() is not None:
             return f"the picture format is written in the configuration ({self.config.canvas}); change it there"
-        framings = reels.framings(self.ledger, 2000)
+        framings = reels.framings(self.ledger, PLENTY)
         if not framings:
             return "there are no photos yet to choose a picture format from"
         chosen = fit(framings)

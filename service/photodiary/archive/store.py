@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from photodiary.archive import layout
@@ -54,7 +55,8 @@ class Archive:
             beside.rename(target)
             _sync_folder(target.parent)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             raise _trouble(target, error) from error
 
     def temporary(self, suffix: str) -> Path:

@@ -106,7 +106,10 @@ def _text(value: object) -> str | None:
 
 
 def decode(data: bytes, max_megapixels: float, *, need: float = 0.0) -> Photo:
-    """Strictly decoded and upright, at `need` (1 = as stored) of the original's size or more.  Raises Held when bytes are missing, Unreadable when it is damaged or too large."""
+    """Strictly decoded and upright, at `need` (1 = as stored) of the original's size or more.
+
+    Raises Held when bytes are missing, Unreadable when it is damaged or too large.
+    """
     header = read_header(data, max_megapixels)
     reduction = 1
     if header.format == "jpeg":

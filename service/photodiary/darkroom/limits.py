@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from photodiary.errors import require
+
 
 @dataclass(frozen=True)
 class DarkroomConfig:
@@ -16,12 +18,13 @@ class DarkroomConfig:
     max_megabytes: float = 200.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.workers <= 64:
-            raise ValueError("workers must be 0 (automatic) to 64")
-        if self.memory_mb < 512:
-            raise ValueError("memory_mb must be at least 512")
-        if self.seconds <= 0 or self.max_megapixels <= 0 or self.max_megabytes <= 0:
-            raise ValueError("seconds, max_megapixels and max_megabytes must be over 0")
+        require(
+            (0 <= self.workers <= 64, "workers must be 0 (automatic) to 64"),
+            (self.memory_mb >= 512, "memory_mb must be at least 512"),
+            (0 < self.seconds <= 3600, "seconds must be over 0 and at most 3600"),
+            (0 < self.max_megapixels <= 1000, "max_megapixels must be over 0 and at most 1000"),
+            (0 < self.max_megabytes <= 2000, "max_megabytes must be over 0 and at most 2000"),
+        )
 
 
 MAGIC = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"))

@@ -135,20 +135,17 @@ def fit(photos: Sequence[Framed]) -> Fit:
     within: list[tuple[float, float, Fit]] = []
     closest: list[tuple[float, Fit]] = []
     for name, w, h in SHAPES:
-        best: Fit | None = None
         tightest = FOREHEAD + CHIN
-        heights = [tightest + 0.05 * step for step in range(round((WIDEST - tightest) / 0.05) + 1)]
-        for height_iod in heights:
+        for step in range(int((WIDEST - tightest) / 0.05), -1, -1):  # from the widest: filler may shrink again as the picture widens
+            height_iod = tightest + 0.05 * step
             filler, level = min((_mean_filler(photos, (w, h), height_iod, level), level) for level in _levels(height_iod))
-            candidate = Fit(build((w, h), height_iod, level, _short_side(photos, (w, h), height_iod)), name, filler, len(photos))
-            if height_iod == tightest:
-                closest.append((filler, candidate))
-            if filler > LITTLE_FILLER:
+            if filler <= LITTLE_FILLER or step == 0:
+                candidate = Fit(build((w, h), height_iod, level, _short_side(photos, (w, h), height_iod)), name, filler, len(photos))
+                if filler <= LITTLE_FILLER:
+                    within.append((height_iod * height_iod * w / h, -filler, candidate))
+                else:
+                    closest.append((filler, candidate))
                 break
-            best = candidate
-            shown = height_iod * height_iod * w / h
-        if best is not None:
-            within.append((shown, -best.filler, best))
     if within:
         return max(within, key=lambda entry: entry[:2])[2]
     return min(closest, key=lambda entry: entry[0])[1]

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Final
 
+from photodiary.errors import require
+
 ENCODER_VERSION: Final = 1
 """Raised whenever `render/film.py` makes another film of the same plan, so that films in the old manner count as stale."""
 
@@ -30,10 +32,11 @@ class ReelStyle:
     """How much work x264 puts in, one of `PRESETS`: a slower one makes a smaller film at the same crf."""
 
     def __post_init__(self) -> None:
-        _check_range("photos_per_second", self.photos_per_second, 1, 60)
-        _check_range("crf", self.crf, 0, 40)
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {self.preset!r}.")
+        require(
+            (_whole(self.photos_per_second, 1, 60), "photos_per_second must be a whole number from 1 to 60"),
+            (_whole(self.crf, 0, 40), "crf must be a whole number from 0 to 40"),
+            (self.preset in PRESETS, f"preset must be one of {', '.join(PRESETS)}"),
+        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,5 @@ class ReelPlan:
         return Fraction(len(self.frames), self.style.photos_per_second)
 
 
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
+def _whole(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

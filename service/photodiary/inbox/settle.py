@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 
+from photodiary.errors import require
 from photodiary.ledger.arrivals import Stamp
 
 IGNORED_FILES = (
@@ -26,10 +27,10 @@ class InboxConfig:
     ignore: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0.5 <= self.wait_until_unchanged <= 600:
-            raise ValueError("wait_until_unchanged must be 0.5 to 600 seconds")
-        if not 1 <= self.scan_every <= 3600:
-            raise ValueError("scan_every must be 1 to 3600 seconds")
+        require(
+            (0.5 <= self.wait_until_unchanged <= 600, "wait_until_unchanged must be 0.5 to 600 seconds"),
+            (1 <= self.scan_every <= 3600, "scan_every must be 1 to 3600 seconds"),
+        )
 
 
 def ignored_file(name: bytes, globs: tuple[str, ...] = ()) -> bool:

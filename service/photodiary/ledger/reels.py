@@ -115,13 +115,17 @@ def film_position(ledger: Ledger, photo: PhotoRow) -> int:
 
 @dataclass(frozen=True)
 class FilmNews:
-    """What decides whether a film is due: frames, when the first and the last one came that no film shows yet."""
+    """What decides whether a film is due: frames, when the first and the last one came that no film shows yet.
+
+    remaking: frames of an older picture format that are about to be made again; a film without them would be shorter.
+    """
 
     frames: int
     new: int
     oldest_new: float | None
     newest_new: float | None
     waiting: int
+    remaking: int = 0
 
 
 def film_news(ledger: Ledger) -> FilmNews:
@@ -133,7 +137,8 @@ def film_news(ledger: Ledger) -> FilmNews:
             (since, since, since),
         ).fetchone()
         waiting = db.execute("SELECT count(*) FROM photos WHERE stage IN ('received', 'located')").fetchone()[0]
-    return FilmNews(row[0], row[1] or 0, row[2], row[3], waiting)
+        remaking = db.execute(f"SELECT count(*) FROM photos WHERE {IN_FILM} AND tries <= 3 AND canvas_id <> (SELECT max(id) FROM canvases)").fetchone()[0]
+    return FilmNews(row[0], row[1] or 0, row[2], row[3], waiting, remaking)
 
 
 def publish_reel(ledger: Ledger, reel: ReelRow) -> None:

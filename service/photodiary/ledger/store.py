@@ -39,29 +39,38 @@ class Ledger:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _refuse_network(folder)
                 self._lock_fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                with self._locked():
-                    self._db = self._connect(f"file:{_quote(self.path)}?mode=rwc")
+                with self._locked(), self._opened("rwc"):
                     self._migrate()
             else:
                 if not self.path.exists():
                     raise LedgerTrouble(f"{self.path}: there is no diary database yet; start `photodiary run` or `photodiary scan --once` first")
-                self._db = self._connect(f"file:{_quote(self.path)}?mode=ro")
-                self._check_version()
-        except sqlite3.DatabaseError as error:
-            raise LedgerTrouble(f"{self.path}: the diary database cannot be opened: {error}") from error
-        except OSError as error:
-            raise StorageTrouble(f"{folder}: the archive cannot be used: {error.strerror}") from error
+                with self._opened("ro"):
+                    self._check_version()
+        except BaseException as error:
+            if self._lock_fd >= 0:
+                os.close(self._lock_fd)
+            if isinstance(error, sqlite3.DatabaseError):
+                raise LedgerTrouble(f"{self.path}: the diary database cannot be opened: {error}") from error
+            if isinstance(error, OSError):
+                raise StorageTrouble(f"{folder}: the archive cannot be used: {error.strerror}") from error
+            raise
 
-    def _connect(self, uri: str) -> Connection:
-        db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-        db.row_factory = sqlite3.Row
-        if self.writable:
-            mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-            if mode != "wal":
-                raise LedgerTrouble(f"{self.path}: the file system does not support write-ahead logging (SQLite answered {mode})")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute("PRAGMA foreign_keys=ON")
-        return db
+    @contextmanager
+    def _opened(self, mode: str) -> Iterator[None]:
+        """Connect; what fails in the block closes the connection again, still under the caller's lock."""
+        self._db = sqlite3.connect(f"file:{_quote(self.path)}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+        try:
+            self._db.row_factory = sqlite3.Row
+            if self.writable:
+                answer = self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+                if answer != "wal":
+                    raise LedgerTrouble(f"{self.path}: the file system does not support write-ahead logging (SQLite answered {answer})")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.execute("PRAGMA foreign_keys=ON")
+            yield
+        except BaseException:
+            self._db.close()
+            raise
 
     def _check_version(self) -> int:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -109,8 +118,8 @@ class Ledger:
                     if self._db.in_transaction:
                         self._db.execute("ROLLBACK")
                     raise
-            except sqlite3.OperationalError as error:
-                raise StorageTrouble(f"{self.path}: the diary database cannot be written: {error}") from error
+            except sqlite3.DatabaseError as error:
+                raise self._translated(error, "written") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -118,8 +127,16 @@ class Ledger:
         with self._turn:
             try:
                 yield self._db
-            except sqlite3.OperationalError as error:
-                raise StorageTrouble(f"{self.path}: the diary database cannot be read: {error}") from error
+            except sqlite3.DatabaseError as error:
+                raise self._translated(error, "read") from error
+
+    def _translated(self, error: sqlite3.DatabaseError, what: str) -> Exception:
+        """Our own mistakes (broken constraints) stay what they are; a full disk passes, a damaged file does not."""
+        if isinstance(error, sqlite3.OperationalError):
+            return StorageTrouble(f"{self.path}: the diary database cannot be {what}: {error}")
+        if type(error) is sqlite3.DatabaseError:
+            return LedgerTrouble(f"{self.path}: the diary database is damaged: {error}")
+        return error
 
     def close(self) -> None:
         with self._turn:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from photodiary.errors import require
+
 
 @dataclass(frozen=True)
 class LocateConfig:
@@ -14,7 +16,7 @@ class LocateConfig:
     model: str = ""
 
     def __post_init__(self) -> None:
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError("device must be auto, cpu or cuda")
-        if not 0 <= self.threads <= 128:
-            raise ValueError("threads must be 0 (automatic) to 128")
+        require(
+            (self.device in ("auto", "cpu", "cuda"), "device must be auto, cpu or cuda"),
+            (0 <= self.threads <= 128, "threads must be 0 (automatic) to 128"),
+        )

@@ -77,7 +77,9 @@ class Rendering:
 
 
 def clock(seconds: float) -> str:
-    """03:00 for three minutes, 1:03:00 for an hour more."""
+    """4.2 s, from a minute on 03:00, from an hour on 1:03:00."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)

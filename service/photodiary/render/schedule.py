@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
+from photodiary.errors import require
 from photodiary.ledger.reels import FilmNews
 
 _CLOCK = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")
@@ -26,12 +27,11 @@ class RenderConfig:
     at: str = ""
 
     def __post_init__(self) -> None:
-        if self.after_quiet_s < 0 or self.at_latest_s < self.after_quiet_s:
-            raise ValueError("after_quiet_s must be at least 0 and at most at_latest_s")
-        if self.first_after < 1:
-            raise ValueError("first_after must be at least 1")
-        if self.at and not _CLOCK.match(self.at):
-            raise ValueError('at must be empty or a time like "04:30"')
+        require(
+            (0 <= self.after_quiet_s <= self.at_latest_s <= 86_400, "after_quiet_s must be at least 0 and at most at_latest_s, that at most a day"),
+            (self.first_after >= 1, "first_after must be at least 1"),
+            (not self.at or _CLOCK.match(self.at) is not None, 'at must be empty or a time like "04:30"'),
+        )
 
 
 def due_at(config: RenderConfig, news: FilmNews, *, has_film: bool, zone: tzinfo, last: float) -> float | None:
@@ -39,7 +39,7 @@ def due_at(config: RenderConfig, news: FilmNews, *, has_film: bool, zone: tzinfo
 
     last: when the newest film was made, 0 without one.
     """
-    if not news.new or news.newest_new is None or news.oldest_new is None:
+    if not news.new or news.newest_new is None or news.oldest_new is None or news.remaking:
         return None
     if not has_film and news.new >= config.first_after:
         return 0.0

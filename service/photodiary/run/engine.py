@@ -225,6 +225,8 @@ class Engine:
         for house in self.houses:
             wish = wishes.oldest_open(house.ledger, "render")
             due = self.film_due(house)
+            if reels.film_news(house.ledger).remaking:
+                continue
             if wish is None and (due is None or due > time.time()):
                 continue
             try:

@@ -1,0 +1,241 @@
+"""What the verbs do.  Each imports what it needs inside itself, so that `--help` and `status` never load torch or numpy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from photodiary import __version__
+from photodiary.errors import BadUsage
+
+if TYPE_CHECKING:
+    from photodiary.settings import Settings
+
+
+def _settings(options: argparse.Namespace) -> tuple[Path, Settings]:
+    from photodiary.settings import find_config, load
+
+    path = find_config(getattr(options, "config", None))
+    return path, load(path)
+
+
+def _said(options: argparse.Namespace) -> tuple[Path, Settings]:
+    """The configuration, with a word on stderr about which one it is; narrowed to --diary."""
+    from photodiary import logs
+
+    path, settings = _settings(options)
+    logs.configure(settings.logs, several=len(settings.diary) > 1)
+    print(f"configuration: {path}", file=sys.stderr)
+    if getattr(options, "diary", None) is not None:
+        settings = settings.model_copy(update={"diary": {options.diary: _one(settings, options)}})
+    return path, settings
+
+
+def _one(settings: Settings, options: argparse.Namespace) -> Any:
+    """The diary that is meant.  Raises BadUsage when that is not clear."""
+    name = getattr(options, "diary", None)
+    if name is None and len(settings.diary) == 1:
+        return next(iter(settings.diary.values()))
+    if name is None:
+        raise BadUsage(f"there are several diaries; say which with --diary ({', '.join(settings.diary)})")
+    if name not in settings.diary:
+        raise BadUsage(f"there is no diary {name}; there are {', '.join(settings.diary)}")
+    return settings.diary[name]
+
+
+def init(options: argparse.Namespace) -> int:
+    from photodiary.run import init as starting
+
+    print(starting.init(Path(options.dir)))
+    return 0
+
+
+def check_config(options: argparse.Namespace) -> int:
+    path, _ = _settings(options)
+    print(f"{path}: fine")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    from photodiary import logs
+    from photodiary.run.daemon import Daemon, journal
+    from photodiary.run.models import resident
+
+    path, settings = _settings(options)
+    logs.configure(settings.logs, several=len(settings.diary) > 1, journal=journal())
+    print(f"configuration: {path}", file=sys.stderr)
+    return Daemon(path, settings, lambda s: resident(s.locate)).run()
+
+
+def scan(options: argparse.Namespace) -> int:
+    _, settings = _said(options)
+    from photodiary.run import lock, once
+
+    if options.dry_run:
+        for name, diary in settings.diary.items():
+            seen = once.forecast([str(diary.inbox)], settings.inbox)
+            print(f"{name}: {seen['files']:,} files, {seen['bytes'] / 1e6:,.0f} MB in {diary.inbox}")
+        return 0
+    held = [diary.archive for diary in settings.diary.values() if lock.holder(diary.archive) is not None]
+    if held:
+        for archive in held:
+            lock.nudge(archive)
+            once.wait_until_through(archive)
+            once.beside_daemon(archive, "render", {}, _rendering)
+    else:
+        from photodiary.run.models import resident
+
+        once.with_engine(settings, lambda s: resident(s.locate), lambda engine: None, scan=True)
+    return status(argparse.Namespace(**{**vars(options), "json": False, "check": False}))
+
+
+def _rendering(progress: dict[str, Any]) -> str:
+    return f"film: {progress['done']:,} frames"
+
+
+def import_(options: argparse.Namespace) -> int:
+    import time
+
+    _, settings = _said(options)
+    from photodiary.ledger import wishes
+    from photodiary.ledger.store import Ledger
+    from photodiary.run import lock, once
+    from photodiary.run.status import report
+
+    diary = _one(settings, options)
+    paths = [os.path.abspath(path) for path in options.paths]
+    missing = [path for path in paths if not os.path.exists(path)]
+    if missing:
+        raise BadUsage(f"there is no {missing[0]}")
+    if options.dry_run:
+        seen = once.forecast(paths, settings.inbox)
+        print(f"{seen['files']:,} files, {seen['bytes'] / 1e6:,.0f} MB would be looked at; about {seen['files'] / 4 / 60 + 0.5:.0f} minutes")
+        return 0
+    if lock.holder(diary.archive) is not None:
+        outcome = once.beside_daemon(diary.archive, "import", {"paths": paths}, lambda p: f"{p['done']:,} of {p['total']:,} files")
+        once.wait_until_through(diary.archive)
+    else:
+        from photodiary.run.models import resident
+
+        name = next(name for name, value in settings.diary.items() if value is diary)
+        made: list[int] = []
+
+        def wish(engine: Any) -> None:
+            house = next(house for house in engine.houses if house.name == name)
+            made.append(wishes.make(house.ledger, "import", {"paths": paths}, time.time()))
+
+        once.with_engine(settings, lambda s: resident(s.locate), wish, scan=False)
+        ledger = Ledger(diary.archive, writable=False)
+        outcome = wishes.get(ledger, made[0]).outcome or {}
+        ledger.close()
+    print(report(diary.archive, outcome))
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    from photodiary.run.status import gather, in_words
+
+    path, settings = _settings(options)
+    gathered = gather(settings)
+    if options.json:
+        print(json.dumps(gathered, allow_nan=False))
+    else:
+        print(in_words(gathered, path))
+    well = not gathered["degraded"] and all(diary["running"] for diary in gathered["diaries"])
+    return 1 if options.check and not well else 0
+
+
+def photos_list(options: argparse.Namespace) -> int:
+    from photodiary.run.status import list_photos, photo_in_words
+
+    _, settings = _settings(options)
+    for photo in list_photos(_one(settings, options).archive):
+        print(json.dumps(photo, allow_nan=False) if options.json else photo_in_words(photo))
+    return 0
+
+
+def locate(options: argparse.Namespace) -> int:
+    from photodiary.run.predict import locate_files
+
+    worst = 0
+    for answer in locate_files([Path(file) for file in options.files], _locate_config(options)):
+        worst = max(worst, 1 if "error" in answer else 0)
+        print(json.dumps(answer, allow_nan=False) if options.json else _located_in_words(answer), flush=True)
+    return worst
+
+
+def _located_in_words(answer: dict[str, Any]) -> str:
+    from photodiary.diary.eyes import REASONS
+
+    if "error" in answer:
+        return f"{answer['file']}: {answer['error']}"
+    if answer["left"] is None:
+        return f"{answer['file']}: {REASONS[answer['reason'] or 'no_face']}"
+    (lx, ly), (rx, ry) = answer["left"], answer["right"]
+    doubt = f", to check: {REASONS[answer['reason'] or 'unsure']}" if answer["doubtful"] else ""
+    sure = f"within {answer['expected_error']:.1f} % of their distance"
+    return f"{answer['file']}: left eye {lx:.1f}, {ly:.1f}; right eye {rx:.1f}, {ry:.1f}; {sure}{doubt}"
+
+
+def _locate_config(options: argparse.Namespace) -> Any:
+    """`locate` and `evaluate` need no diary: without a configuration the defaults count."""
+    from photodiary.locate.config import LocateConfig
+
+    if getattr(options, "config", None) is None and "PHOTODIARY_CONFIG" not in os.environ:
+        return LocateConfig()
+    return _settings(options)[1].locate
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from photodiary.run import predict
+
+    scores = predict.evaluate(Path(options.labels), _locate_config(options))
+    if options.json:
+        print(json.dumps(scores, allow_nan=False))
+    else:
+        for key, value in scores.items():
+            print(f"{key:18} {value}")
+    return 0
+
+
+def render(options: argparse.Namespace) -> int:
+    _, settings = _said(options)
+    from photodiary.run import film, lock, once
+
+    diary = _one(settings, options)
+    if options.dry_run:
+        print(film.forecast(settings, diary))
+    elif lock.holder(diary.archive) is not None:
+        outcome = once.beside_daemon(diary.archive, "render", {"full": options.full}, _rendering)
+        print(f"film of {outcome['frames']:,} photos: {diary.archive / 'films/latest.mp4'}" if outcome["frames"] else "no frames yet, so no film")
+    else:
+        print(film.render(settings, diary, full=options.full))
+    return 0
+
+
+def refit(options: argparse.Namespace) -> int:
+    _, settings = _said(options)
+    from photodiary.run import film, lock, once
+
+    diary = _one(settings, options)
+    if lock.holder(diary.archive) is not None:
+        print(once.beside_daemon(diary.archive, "refit", {}, str)["words"])
+    else:
+        film.wish_refit(diary.archive)
+        print("noted; the next `photodiary run` or `photodiary scan --once` chooses the picture format again")
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    from photodiary.run import train as training
+
+    return training.train(options)
+
+
+def version(options: argparse.Namespace) -> int:
+    print(f"photodiary {__version__}")
+    return 0

@@ -1,0 +1,226 @@
+"""From eyes to published frames, with real ledger, archive, darkroom and photos."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from photodiary.align.config import AlignConfig
+from photodiary.align.framing import ENOUGH
+from photodiary.darkroom.darkroom import Darkroom
+from photodiary.darkroom.limits import DarkroomConfig
+from photodiary.diary.canvas import apply
+from photodiary.diary.eyes import EyePair, Point
+from photodiary.diary.photo import Stage
+from photodiary.ledger import photos, reels
+
+NOW = 1_700_000_000.0
+
+
+def test_both_eyes_land_on_the_canvas_points(diary, true_eyes) -> None:
+    """In every published frame, read back from disk, both dots are within 0.3 px of where the format wants them."""
+    digests = [diary.locate(number) for number in range(5)]
+    assert diary.finish() == 5
+    canvas = AlignConfig("160x200").fixed()
+    for number, digest in enumerate(digests):
+        row, picture = diary.row(digest), diary.frame(digest)
+        assert (row.stage, row.doubtful, row.in_film) == (Stage.ALIGNED, False, True)
+        assert picture.shape == (200, 160, 3)
+        seen = diary.dots(picture)
+        assert seen.distance(EyePair(canvas.left, canvas.right)) < 0.3
+        assert row.matrix is not None
+        for eye, target in zip(true_eyes(number), (canvas.left, canvas.right), strict=True):
+            assert math.dist(apply(row.matrix, eye), target) < 1e-6
+    assert diary.frames_on_disk() == {row.frame for row in diary.rows()}
+    assert len(diary.frames_on_disk()) == 5
+    assert reels.film_frames(diary.ledger, reels.current_canvas(diary.ledger).id) == [diary.row(d).frame for d in digests]
+
+
+def test_nothing_to_do_is_said(diary) -> None:
+    """Without located photos a step finds nothing, and it makes each frame once."""
+    assert not diary.step()
+    diary.locate(1)
+    assert [diary.step(), diary.step()] == [True, False]
+
+
+def test_frames_follow_the_eyes(diary) -> None:
+    """New eyes make a new frame under a new name; the old file goes, and the photo has exactly one frame throughout."""
+    digest = diary.locate(3)
+    diary.finish()
+    old = diary.row(digest).frame
+    diary.see(digest, EyePair(Point(100.0, 140.0), Point(150.0, 140.0)), by="placed", expected=None)
+    assert diary.row(digest).frame == old, "the old frame stays until the new one is there"
+    assert diary.finish() == 1
+    assert diary.row(digest).frame != old
+    assert diary.frames_on_disk() == {diary.row(digest).frame}
+
+
+def test_a_repeated_step_changes_nothing(diary) -> None:
+    """Making the same frame again, as after a crash between file and ledger, ends with the same single file."""
+    digest = diary.locate(2)
+    diary.finish()
+    before, data = diary.row(digest).frame, diary.archive.read(diary.row(digest).frame)
+    with diary.ledger.write() as db:
+        photos.move(db, diary.row(digest), Stage.LOCATED)
+    assert diary.finish() == 1
+    assert diary.row(digest).frame == before
+    assert diary.archive.read(before) == data
+    assert diary.frames_on_disk() == {before}
+
+
+def test_a_doubtful_photo_stays_a_question(diary) -> None:
+    """A photo that a person is asked about gets its frame, is in the film, and is still asked about."""
+    digest = diary.locate(1, expected=7.0, doubtful=True)
+    diary.finish()
+    row = diary.row(digest)
+    assert (row.stage, row.doubtful, row.in_film) == (Stage.DOUBTFUL, True, True)
+    assert diary.frames_on_disk() == {row.frame}
+
+
+def test_another_written_format_makes_all_frames_again(diary) -> None:
+    """Changing the format in the configuration replaces every frame; meanwhile each photo keeps one."""
+    digests = [diary.locate(number) for number in range(4)]
+    diary.finish()
+    old = diary.frames_on_disk()
+    diary.config = AlignConfig("120x120")
+    for _ in range(4):
+        assert diary.step()
+        assert len(diary.frames_on_disk()) == 4
+    assert not diary.step()
+    assert diary.frames_on_disk().isdisjoint(old)
+    assert {diary.frame(d).shape for d in digests} == {(120, 120, 3)}
+    assert {row.frame for row in diary.rows()} == diary.frames_on_disk()
+
+
+def test_refit_makes_all_frames_again(diary) -> None:
+    """The user's wish chooses the format anew from all photos, re-makes the frames and removes the old ones."""
+    diary.config = AlignConfig()
+    diary.locate(0)
+    diary.finish()
+    first = reels.current_canvas(diary.ledger)
+    with diary.ledger.write() as db:  # as if it had been chosen for good from other photos
+        db.execute("UPDATE canvases SET frozen = 1, width = 200, height = 240, left_x = 70, right_x = 130, left_y = 90, right_y = 90")
+        photos.move(db, diary.rows()[0], Stage.LOCATED)
+    diary.finish()
+    digests = [row.sha256 for row in diary.rows()] + [diary.locate(number) for number in (1, 2, 3)]
+    assert diary.finish() == 3
+    old = diary.frames_on_disk()
+    words = diary.aligning.refit(NOW)
+    assert "chosen from 4 photos" in words
+    now = reels.current_canvas(diary.ledger)
+    assert now.words == words
+    assert (now.canvas.width, now.canvas.height) == (first.canvas.width, first.canvas.height)
+    assert diary.finish() == 4
+    assert diary.frames_on_disk().isdisjoint(old)
+    assert {row.frame for row in diary.rows()} == diary.frames_on_disk()
+    for digest in digests:
+        assert diary.dots(diary.frame(digest)).distance(EyePair(now.canvas.left, now.canvas.right)) < 0.3
+
+
+def test_refit_does_not_overrule_the_configuration(diary) -> None:
+    """With a format written in the configuration a refit keeps it, and says so instead of making frames for another one."""
+    diary.locate(0)
+    diary.finish()
+    before = diary.row(diary.rows()[0].sha256).frame
+    words = diary.aligning.refit(NOW)
+    assert "configuration" in words
+    assert diary.finish() == 0
+    assert diary.row(diary.rows()[0].sha256).frame == before
+
+
+def test_refit_without_photos_says_so(diary) -> None:
+    """There is nothing to choose from, in words."""
+    diary.config = AlignConfig()
+    assert "no photos" in diary.aligning.refit(NOW)
+    assert reels.current_canvas(diary.ledger) is None
+
+
+def test_a_provisional_format_is_replaced_at_24_photos(diary) -> None:
+    """From a few photos a first format; at enough photos nothing is aligned until things are quiet, then it is chosen for good."""
+    diary.config = AlignConfig()
+    for number in range(3):
+        diary.locate(number)
+    assert not diary.step(quiet_s=14.9), "what is arriving is waited for"
+    assert diary.finish(quiet_s=15.0) == 3
+    provisional = reels.current_canvas(diary.ledger)
+    assert not provisional.frozen
+    for number in range(3, ENOUGH - 1):
+        diary.locate(number)
+    assert diary.finish(quiet_s=0.0) == ENOUGH - 4, "few enough: more frames in the provisional format"
+    diary.locate(ENOUGH - 1)
+    assert not diary.step(quiet_s=0.0), "enough: no frame for a format that is about to go"
+    assert not diary.step(quiet_s=4.9)
+    assert len(diary.frames_on_disk()) == ENOUGH - 1
+    assert diary.step(quiet_s=5.0)
+    final = reels.current_canvas(diary.ledger)
+    assert final.frozen
+    diary.finish(quiet_s=5.0)
+    assert {row.stage for row in diary.rows()} == {Stage.ALIGNED}
+    assert {row.canvas_id for row in diary.rows()} == {final.id}
+    assert {row.frame for row in diary.rows()} == diary.frames_on_disk()
+    assert len(diary.frames_on_disk()) == ENOUGH
+    for number in range(ENOUGH, ENOUGH + 2):
+        diary.locate(number)
+    assert diary.finish(quiet_s=0.0) == 2, "a format for good does not wait"
+    assert reels.current_canvas(diary.ledger) == final
+
+
+def test_a_photo_that_kills_twice_is_quarantined(diary) -> None:
+    """The first death waits and tries again, the second ends it; its frame is not made, the others are."""
+    deadly = diary.locate(0)
+    reader = diary.darkroom
+    diary.darkroom = Darkroom(DarkroomConfig(workers=1, seconds=0.001))
+    assert diary.step(NOW)
+    assert (diary.row(deadly).stage, diary.row(deadly).deaths) == (Stage.LOCATED, 1)
+    assert not diary.step(NOW + 1), "not at once again"
+    assert diary.step(NOW + 11)
+    diary.darkroom.close()
+    row = diary.row(deadly)
+    assert (row.stage, row.reason, row.deaths, row.frame) == (Stage.QUARANTINED, "crashed_reader", 2, None)
+    assert not diary.step(NOW + 1e6)
+    diary.darkroom = reader
+    other = diary.locate(1)
+    assert diary.finish(NOW + 1e6) == 1
+    assert diary.frames_on_disk() == {diary.row(other).frame}
+
+
+def test_an_original_that_no_longer_decodes_is_quarantined(diary) -> None:
+    """A copy that was damaged on disk is told by its reason; nothing is published of it."""
+    digest = diary.locate(0)
+    path: Path = diary.archive.root / diary.row(digest).original
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x55
+    path.write_bytes(data)
+    diary.darkroom = Darkroom(DarkroomConfig(workers=1))
+    assert diary.step()
+    diary.darkroom.close()
+    assert (diary.row(digest).stage, diary.row(digest).reason) == (Stage.QUARANTINED, "damaged")
+    assert diary.frames_on_disk() == set()
+
+
+def test_eyes_on_one_point_are_no_crash(diary) -> None:
+    """A sighting from which no picture can be made ends in quarantine, not in a loop."""
+    digest = diary.locate(0)
+    diary.see(digest, EyePair(Point(5.0, 5.0), Point(5.0, 5.0)))
+    assert diary.step()
+    assert diary.row(digest).stage is Stage.QUARANTINED
+
+
+def test_what_a_photo_does_not_cover_is_filled(diary) -> None:
+    """A face at the edge makes a frame without black corners."""
+    digest = diary.locate(0)
+    diary.see(digest, EyePair(Point(12.0, 20.0), Point(70.0, 24.0)))
+    diary.finish()
+    assert diary.frame(digest).min() > 60
+
+
+def test_what_a_frame_cost_is_counted(diary) -> None:
+    """The seconds that earlier steps noted for a photo are used up by its log line, so the list does not grow."""
+    digest = diary.locate(0)
+    spent = {digest: 1.0}
+    assert replace(diary.aligning, spent=spent).step(NOW, 3600.0)
+    assert spent == {}
+    assert np.isfinite(diary.frame(digest)).all()

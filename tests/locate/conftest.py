@@ -1,0 +1,94 @@
+"""Photos for the locator, and a locator that says what it was told to say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from photodiary.darkroom import warp
+from photodiary.diary.canvas import Matrix
+from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.locate.views import View
+
+Pixels = NDArray[np.uint8]
+
+# skimage.data.astronaut(), 512 x 512: Eileen Collins, NASA, public domain.  Pupils measured by hand at sixteen times the size.
+ASTRONAUT_EYES = EyePair(Point(203.1, 100.4), Point(246.2, 102.4))
+
+
+@dataclass(frozen=True)
+class PixelView:
+    """A photo whose pixels are at hand."""
+
+    pixels: Pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def thumbnail(self, side: int) -> Pixels:
+        return warp.thumbnail(self.pixels, side)[0]
+
+    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Pixels:
+        return warp.warp(self.pixels, np.array(matrix), size)[0]
+
+
+@dataclass(frozen=True)
+class Astronaut:
+    """A public portrait with known pupils, turned, scaled and mirrored on request."""
+
+    pixels: Pixels
+    eyes: EyePair = ASTRONAUT_EYES
+
+    def view(self, pixels: Pixels) -> PixelView:
+        return PixelView(pixels)
+
+    def turned(self, degrees: float, scale: float = 1.0) -> tuple[PixelView, EyePair]:
+        """The portrait turned about its face and scaled, with its pupils."""
+        c, s = scale * math.cos(math.radians(degrees)), scale * math.sin(math.radians(degrees))
+        side = round(512 * scale)
+        middle, target = self.eyes.middle, (0.44 * side, 0.38 * side)
+        matrix = np.array([[c, -s, target[0] - c * middle.x + s * middle.y], [s, c, target[1] - s * middle.x - c * middle.y]])
+        moved = EyePair(*(Point(*(matrix @ [p.x, p.y, 1])) for p in self.eyes))
+        return PixelView(warp.warp(self.pixels, matrix, (side, side))[0]), moved
+
+    def mirrored(self) -> tuple[PixelView, EyePair]:
+        left, right = self.eyes
+        return PixelView(np.ascontiguousarray(self.pixels[:, ::-1])), EyePair(Point(511 - right.x, right.y), Point(511 - left.x, left.y))
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Astronaut:
+    from skimage import data
+
+    return Astronaut(data.astronaut())
+
+
+@dataclass
+class ToldLocator:
+    """Looks at every photo as the real one does, then gives the next of the answers it was told."""
+
+    answers: list[Sighting | Exception]
+    look: Callable[[View], object] = lambda view: view.thumbnail(32)
+    name: str = "told-1"
+    sha256: str = "0" * 64
+    device: str = "cpu"
+    seen: list[tuple[int, int]] = field(default_factory=list)
+
+    def locate(self, view: View) -> Sighting:
+        self.look(view)
+        self.seen.append(view.size)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def told() -> type[ToldLocator]:
+    return ToldLocator

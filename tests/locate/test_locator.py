@@ -1,0 +1,113 @@
+"""The shipped model on a public portrait: right, honest, the same every time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from photodiary.diary.eyes import DoubtConfig, Sighting, triage
+from photodiary.diary.photo import Stage
+from photodiary.eyenet import registry
+from photodiary.eyenet.framing import mirrored
+from photodiary.locate.config import LocateConfig
+from photodiary.locate.locator import EyeLocator
+
+GOOD = 4.0  # % of IOD
+
+
+@pytest.fixture(scope="module")
+def locator() -> EyeLocator:
+    entry = registry.current()
+    return EyeLocator(entry.path, LocateConfig(device="cpu", threads=1), sha256=entry.sha256)
+
+
+def error(sighting: Sighting, truth) -> float:
+    assert sighting.eyes is not None
+    return 100 * sighting.eyes.distance(truth) / truth.iod
+
+
+@pytest.mark.parametrize(("degrees", "scale"), [(0, 1), (25, 1), (-25, 1), (0, 0.4), (0, 2.5), (10, 0.6)])
+def test_eyes_are_found(locator: EyeLocator, astronaut, degrees: float, scale: float) -> None:
+    """Upright, tilted, small and large: both pupils within 4 % of their distance, sure of it, in the photo's own pixels."""
+    view, truth = astronaut.turned(degrees, scale)
+    sighting = locator.locate(view)
+    assert error(sighting, truth) < GOOD
+    assert sighting.by == locator.name
+    assert sighting.expected_error is not None and math.isfinite(sighting.expected_error) and sighting.expected_error > 0
+    assert sighting.expected_error > 0.3 * error(sighting, truth), "honest"
+    decision = triage(sighting, DoubtConfig())
+    assert (decision.stage, decision.doubtful) == (Stage.LOCATED, False)
+
+
+def test_a_mirrored_photo_has_mirrored_eyes(locator: EyeLocator, astronaut) -> None:
+    """Left stays left in the picture, and mirroring moves the answer by next to nothing."""
+    view, truth = astronaut.mirrored()
+    sighting = locator.locate(view)
+    assert error(sighting, truth) < GOOD
+    plain = locator.locate(astronaut.view(astronaut.pixels)).eyes
+    assert plain is not None and sighting.eyes is not None
+    assert 100 * mirrored(sighting.eyes, 512).distance(plain) / truth.iod < 1.5
+
+
+def test_the_same_photo_gets_the_same_answer(locator: EyeLocator, astronaut) -> None:
+    """Bit for bit, in any order of photos, and from a model loaded again."""
+    views = [astronaut.turned(*how)[0] for how in ((0, 1), (25, 1), (0, 0.5))] + [astronaut.mirrored()[0]]
+    first = [locator.locate(view) for view in views]
+    assert [locator.locate(view) for view in reversed(views)][::-1] == first
+    entry = registry.current()
+    again = EyeLocator(entry.path, LocateConfig(device="cpu", threads=1), sha256=entry.sha256)
+    assert again.locate(views[0]) == first[0]
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 60)])
+def test_a_plain_picture_holds_no_face(locator: EyeLocator, astronaut, colour) -> None:
+    """One colour: no face, said as such."""
+    sighting = locator.locate(astronaut.view(np.full((480, 640, 3), colour, np.uint8)))
+    assert (sighting.eyes, sighting.expected_error, sighting.reason, sighting.faces) == (None, None, "no_face", 0)
+
+
+def test_texture_is_no_face(locator: EyeLocator, astronaut) -> None:
+    """Noise, gravel, brick and grass hold no face, or one that a person is asked about."""
+    from skimage import data
+
+    rng = np.random.default_rng(4)
+    noise = rng.integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    for picture in (noise, *(np.repeat(texture[..., None], 3, 2) for texture in (data.gravel(), data.brick(), data.grass()))):
+        decision = triage(locator.locate(astronaut.view(np.ascontiguousarray(picture))), DoubtConfig())
+        assert decision.stage is not Stage.LOCATED or decision.doubtful
+
+
+def test_two_people_leave_a_doubt(locator: EyeLocator, astronaut) -> None:
+    """With two equal faces side by side it says that there are several, and a person is asked."""
+    face = astronaut.pixels[:280, 80:360]
+    sighting = locator.locate(astronaut.view(np.ascontiguousarray(np.concatenate([face, face[:, ::-1]], axis=1))))
+    assert sighting.faces == 2
+    assert sighting.reason == "several_faces"
+    assert triage(sighting, DoubtConfig()).doubtful
+
+
+def test_covered_eyes_leave_a_doubt(locator: EyeLocator, astronaut) -> None:
+    """A bar across the eyes is no face, or one that a person is asked about."""
+    covered = astronaut.pixels.copy()
+    covered[84:118, 175:275] = 30
+    decision = triage(locator.locate(astronaut.view(covered)), DoubtConfig())
+    assert decision.stage is not Stage.LOCATED or decision.doubtful
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 900), (2000, 30)])
+def test_odd_shapes_are_answered(locator: EyeLocator, astronaut, size: tuple[int, int]) -> None:
+    """Specks and strips get an answer like any photo."""
+    picture = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    sighting = locator.locate(astronaut.view(picture))
+    assert sighting.eyes is None or math.isfinite(sighting.expected_error or math.inf)
+
+
+def test_a_locator_says_who_it_is(locator: EyeLocator) -> None:
+    """Name and checksum are those of the model in force, the device the one that was asked for."""
+    entry = registry.current()
+    assert (locator.name, locator.sha256, locator.device) == (entry.name, entry.sha256, "cpu")
+    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+        replace(LocateConfig(), device="gpu")
