@@ -120,6 +120,14 @@ def test_what_is_left_over_after_damage_is_not_taken_for_padding(studio) -> None
     assert noticed > 30
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_file_filled_up_with_zeros_is_held(studio, kind: str) -> None:
+    """A sync that reserves the full size and writes bit by bit leaves zeros at the end: that too is cut short."""
+    data = studio.encoded(Image.fromarray(grainy(studio)), kind)
+    for cut in range(len(data) // 5, len(data) - 20, len(data) // 5):
+        assert isinstance(refused(data[:cut] + bytes(len(data) - cut)), Held), cut
+
+
 def test_damage_is_not_waited_for(studio) -> None:
     """A complete file that is damaged is unreadable at once, not held."""
     png = bytearray(studio.encoded(Image.fromarray(grainy(studio)), "PNG"))
@@ -134,12 +142,13 @@ def test_damage_is_not_waited_for(studio) -> None:
 
 
 def test_a_png_is_what_was_written_or_nothing(studio) -> None:
-    """A single flipped bit anywhere in the picture data of a PNG is found, however smooth the picture is."""
-    data = studio.encoded(Image.fromarray(studio.smooth(160, 120)), "PNG")
-    for at in np.random.default_rng(3).integers(data.find(b"IDAT") + 4, len(data) - 16, 60):
-        damaged = bytearray(data)
-        damaged[at] ^= 0x10
-        refused(bytes(damaged))
+    """A flipped bit anywhere in the picture data of a PNG is found, whether the picture is busy, smooth or nearly empty."""
+    pictures = (grainy(studio), studio.smooth(160, 120), studio.dot(160, 120, (80, 60)))
+    for data in (studio.encoded(Image.fromarray(picture), "PNG") for picture in pictures):
+        for at in np.random.default_rng(3).integers(data.find(b"IDAT") + 4, len(data) - 16, 40):
+            damaged = bytearray(data)
+            damaged[at] ^= 0x10
+            refused(bytes(damaged))
 
 
 def test_a_broken_comment_in_a_png_is_forgiven(studio) -> None:

@@ -57,10 +57,6 @@ class Astronaut:
         moved = EyePair(*(Point(*(matrix @ [p.x, p.y, 1])) for p in self.eyes))
         return PixelView(warp.warp(self.pixels, matrix, (side, side))[0]), moved
 
-    def mirrored(self) -> tuple[PixelView, EyePair]:
-        left, right = self.eyes
-        return PixelView(np.ascontiguousarray(self.pixels[:, ::-1])), EyePair(Point(511 - right.x, right.y), Point(511 - left.x, left.y))
-
 
 @pytest.fixture(scope="session")
 def astronaut() -> Astronaut:

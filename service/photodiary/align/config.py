@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from photodiary.diary.canvas import Canvas
 from photodiary.diary.eyes import Point
 
-_FIXED = re.compile(r"^(\d{2,4})x(\d{2,4})(?: eyes (\d{1,2}(?:\.\d+)?)% apart at (\d{1,2}(?:\.\d+)?)%)?$")
+_FIXED = re.compile(r"^(\d{2,4})x(\d{2,4})(?: eyes (\d{1,2}(?:\.\d+)?)% apart at (\d{1,2}(?:\.\d+)?)%)?\Z")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,9 +156,24 @@ def _jpeg(data: bytes, least: tuple[int, int]) -> Pixels:
     raise Unreadable("damaged", f"the picture data is damaged ({said[:80]})")
 
 
+def _check_png(data: memoryview) -> None:
+    """Every chunk up to the end mark is there, and those that make the picture are as they were written; Pillow looks at neither."""
+    at, kind = 8, b""
+    while kind != b"IEND":
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if at + 12 > len(data) or end > len(data) or not data[at + 4]:  # zeros: the rest is reserved, not written
+            raise Held("the photo is cut short")
+        kind = bytes(data[at + 4 : at + 8])
+        if not kind[0] & 0x20 and zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            if not any(data[end - 4 :]):
+                raise Held("the photo is cut short")
+            raise Unreadable("damaged", "the picture data is damaged (a checksum is wrong)")
+        at = end
+
+
 def _pillow(data: bytes, kind: str) -> Pixels:
-    if kind == "png" and b"IEND\xaeB`\x82" not in data:
-        raise Held("the photo is cut short")
+    if kind == "png":
+        _check_png(memoryview(data))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -29,8 +29,10 @@ def place(image: Picture, matrix: NDArray[np.float64], size: int) -> Picture:
     scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
     step = max(1, int(1 / max(scale, 1e-3)))
     if step > 1:
-        image = np.asarray(cv2.resize(image, (max(1, image.shape[1] // step), max(1, image.shape[0] // step)), interpolation=cv2.INTER_AREA), np.uint8)
-        grow = np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2], [0, 0, 1]])
+        height, width = image.shape[:2]
+        image = np.asarray(cv2.resize(image, (max(1, width // step), max(1, height // step)), interpolation=cv2.INTER_AREA), np.uint8)
+        fx, fy = width / image.shape[1], height / image.shape[0]  # not quite `step` where it does not divide the size
+        grow = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]])
         matrix = matrix @ grow
     out = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(out, np.uint8)

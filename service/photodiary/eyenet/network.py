@@ -136,12 +136,14 @@ def loss(maps: Maps, faces: Tensor, weight: Tensor) -> tuple[Tensor, dict[str, f
 
     pick = owner[:, None, :, None].expand(-1, 1, -1, 2, -1, -1)
     offset_target = delta.gather(1, pick).squeeze(1).nan_to_num(0.0)  # (B, 2, 2, h, w)
-    partner_delta = (eyes.flip(2)[..., None, None] - grid).gather(1, pick).squeeze(1).nan_to_num(0.0)
+    partner_delta = (eyes.flip(2)[..., None, None] - grid).gather(1, pick).squeeze(1)
+    known = partner_delta.isfinite().all(2)  # (B, 2, h, w); nobody knows where an eye outside the picture is
+    partner_delta = partner_delta.nan_to_num(0.0)
     vote = torch.where(target > 0.135, target, 0.0) * weight[:, None, None, None]  # within 1.6 cells
     total = vote.sum().clamp(min=1e-3)
     distance = (maps.offset - offset_target).abs()  # (B, 2, 2, h, w)
     offset_loss = (distance.sum(2) * vote).sum() / total
-    partner_loss = ((maps.partner - partner_delta).abs().sum(2) * vote).sum() / total / PARTNER_UNIT
+    partner_loss = ((maps.partner - partner_delta).abs().sum(2) * vote * known).sum() / (vote * known).sum().clamp(min=1e-3) / PARTNER_UNIT
     residual = (maps.offset - offset_target).square().sum(2).add(1e-6).sqrt().detach()
     scale_loss = ((maps.scale + residual * torch.exp(-maps.scale)) * vote).sum() / total
     combined = score_loss + 2.0 * offset_loss + 0.3 * partner_loss + 0.1 * scale_loss

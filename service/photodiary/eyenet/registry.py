@@ -31,5 +31,5 @@ def current(own: str = "") -> ModelEntry:
     try:
         card = json.loads(CARD.read_text(encoding="utf-8"))
         return ModelEntry(SHIPPED, str(card["name"]), str(card["sha256"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadModel(f"{CARD}: the package is incomplete ({error!r}); install photodiary again") from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
 
+import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -50,21 +52,26 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         if metadata.get("format") != FORMAT:
             raise BadModel(f"{path}: not an eye network of photodiary (format {metadata.get('format')!r})")
         config = json.loads(metadata["config"])
-        net = EyeNet(EyeNetConfig(config["backbone"], int(config["width"]), _three(config.get("doubt", (0.5, 1.0, 1.0)))))
+        name, backbone = metadata["name"], config["backbone"]
+        if backbone not in timm.list_models():  # timm would look for "hf-hub:..." on the network
+            raise BadModel(f"{path}: made of {backbone!r}, which timm does not know")
+        net = EyeNet(EyeNetConfig(backbone, int(config["width"]), _three(config.get("doubt", (0.5, 1.0, 1.0)))))
         net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()})
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
     net.eval().to(memory_format=torch.channels_last)
-    return net, metadata["name"], digest
+    return net, name, digest
 
 
 def _three(values: list[float]) -> tuple[float, float, float]:
     first, second, third = (float(value) for value in values)
+    if not all(0 <= value < math.inf for value in (first, second, third)):
+        raise ValueError(f"doubt of {values}")
     return first, second, third
 
 
 def _metadata(data: bytes) -> dict[str, str]:
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
-    metadata = header.get("__metadata__", {})
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     return metadata if isinstance(metadata, dict) else {}

@@ -28,6 +28,7 @@ LEAST_WHOLE = 0.12  # peaks of the first look below this are not looked at again
 LEAST_CROP = 0.30  # a crop whose best pair stays below this holds no face
 LARGEST_PASSES = 2
 UNSURE = 5.0  # % of IOD of expected error above which a reason is given
+FAINT = 0.5  # of the best one's score: what is below is a fold or a shadow, not a second face
 TOO_CLOSE = 0.25  # of prominence: two faces that differ by less could both be meant
 ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge
 
@@ -85,7 +86,8 @@ class EyeLocator:
         best = refined[0].candidate
         floor, own, spread = self._net.config.doubt
         expected = floor + own * refined[0].own + spread * refined[0].spread
-        others = [r.candidate for r in refined[1:] if r.candidate.eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
+        clear = [r.candidate for r in refined[1:] if r.candidate.score > FAINT * best.score]
+        others = [candidate for candidate in clear if candidate.eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
         reason = None
         if any(_prominence(other, view.size) > _prominence(best, view.size) - TOO_CLOSE for other in others):
             reason = "several_faces"

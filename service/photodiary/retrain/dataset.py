@@ -67,13 +67,22 @@ def _from_name(file: Path) -> Face:
 def _from_csv(table: Path) -> Iterator[Face]:
     shards: dict[str, dict[str, bytes]] = {}
     try:
-        handle = table.open(newline="", encoding="utf-8")
+        handle = table.open(newline="", encoding="utf-8-sig")
     except OSError as error:
         raise BadLabels(f"{table}: cannot be read: {error.strerror}") from error
     with handle:
-        for number, row in enumerate(csv.DictReader(handle), start=2):
+        rows = enumerate(csv.DictReader(handle), start=2)
+        while True:
+            try:
+                number, row = next(rows)
+            except StopIteration:
+                return
+            except (UnicodeDecodeError, csv.Error) as error:
+                raise BadLabels(f"{table}: is no table of labels: {error}") from error
             try:
                 eyes = np.array([[float(row["left_x"]), float(row["left_y"])], [float(row["right_x"]), float(row["right_y"])]])
+                if not np.isfinite(eyes).all() or np.hypot(*(eyes[1] - eyes[0])) < 1:
+                    raise ValueError("the eyes lie on one point or nowhere")
                 name = row["file"]
                 if row.get("shard"):
                     shard = row["shard"]
@@ -82,7 +91,7 @@ def _from_csv(table: Path) -> Iterator[Face]:
                     data = shards[shard][name]
                 else:
                     data = (table.parent / name).read_bytes()
-            except (KeyError, TypeError, ValueError, OSError) as error:
+            except (KeyError, TypeError, ValueError, OSError, tarfile.TarError) as error:
                 raise BadLabels(f"{table}: line {number}: {error!r}; expected file,left_x,left_y,right_x,right_y and a readable picture") from error
             yield Face(data, eyes, row.get("source") or "given", row.get("person") or name, name)
 

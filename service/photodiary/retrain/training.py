@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable
@@ -109,7 +110,10 @@ class Trainer:
         path = self.folder / STATE
         if not path.exists():
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+            raise BadModel(f"{path}: the state of the training is damaged ({error!r}); remove it to start anew") from error
         if state["backbone"] != self.config.backbone:
             raise BadModel(f"{path}: a training of {state['backbone']}; choose another --out for {self.config.backbone}")
         self.net.load_state_dict(state["net"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 import time
@@ -78,6 +79,8 @@ def _rows(path: Path) -> Iterator[tuple[Path, EyePair]]:
             for number, row in enumerate(csv.DictReader(handle), start=2):
                 try:
                     eyes = EyePair(Point(float(row["left_x"]), float(row["left_y"])), Point(float(row["right_x"]), float(row["right_y"])))
+                    if not all(math.isfinite(v) for point in eyes for v in point) or eyes.iod == 0:
+                        raise ValueError("the eyes lie on one point or nowhere")
                     yield path.parent / row["file"], eyes
                 except (KeyError, TypeError, ValueError) as error:
                     raise BadLabels(f"{path}: line {number}: {error!r}; the header must be file,left_x,left_y,right_x,right_y, and numbers below it") from error
