@@ -79,7 +79,7 @@ def fit(rows: NDArray[np.float64]) -> tuple[float, float, float]:
         return loss
 
     optimizer.step(closure)
-    floor, a, b = (round(float(v), 4) for v in torch.nn.functional.softplus(raw))
+    floor, a, b = (round(float(v), 4) for v in torch.nn.functional.softplus(raw.detach()))
     return floor, a, b
 
 

@@ -212,6 +212,7 @@ def batches(studio: Studio, first: int, count: int, loaders: int) -> list[tuple[
     return [tuple(part.clone() for part in batch) for batch in loader]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one core: slow, not wrong
 def test_batches_do_not_depend_on_loaders_or_on_stopping(dots) -> None:
     """None, one or two loader processes, and a start from the middle, give the same batches in the same order."""
     studio = Studio([dots.face(number) for number in range(3)], 64, seed=2)
