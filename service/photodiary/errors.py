@@ -59,7 +59,11 @@ class StorageTrouble(Transient):
 
 
 class FrameBroken(Transient):
-    pass
+    """`frame`: its path below the archive."""
+
+    def __init__(self, sentence: str, frame: str | None = None) -> None:
+        super().__init__(sentence)
+        self.frame = frame
 
 
 class BrokenFilm(Transient):

@@ -46,7 +46,7 @@ def locate(ledger: Ledger, photo: PhotoRow, *, doubtful: bool = False) -> PhotoR
 def publish(ledger: Ledger, photo: PhotoRow, *, now: float = 0.0) -> PhotoRow:
     row = in_force(ledger)
     frame = f"frames/{photo.id}_{row.id}.jpg"
-    reels.publish_frame(ledger, photo, frame, 5000, similarity(EYES, row.canvas), row.id, now)
+    reels.publish_frame(ledger, photo, frame, 5000, similarity(EYES, row.canvas), row.id, lambda: now)
     return again(ledger, photo)
 
 

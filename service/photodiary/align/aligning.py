@@ -61,7 +61,7 @@ class Aligning:
         wall = None if photo.taken is None else photo.taken.wall
         frame = layout.frame(photo.sha256, wall, sighting.eyes, row.canvas)
         self.archive.publish(frame, data)
-        reels.publish_frame(self.ledger, photo, frame, len(data), matrix, row.id, now)
+        reels.publish_frame(self.ledger, photo, frame, len(data), matrix, row.id, time.time)
         if photo.frame is not None and photo.frame != frame:
             self.archive.remove(photo.frame)
         spent = self.spent.pop(photo.sha256, 0.0) + time.monotonic() - started

@@ -60,7 +60,7 @@ class Importing:
             wishes.fulfil(self.ledger, job.wish, {**job.counts, "total": job.total, "unreadable": job.unreadable, "sha256": job.digests}, now)
             self._job = None
             return True
-        path, name = job.waiting.pop()
+        path, name = job.waiting[-1]  # taken off only when something became of it: trouble with the disk tries it again
         try:
             taken = self.intake.take(path, name, now=now, live=False, trusting=True)
         except (Held, WorkerLost) as error:
@@ -71,6 +71,7 @@ class Importing:
             job.digests.append(taken.sha256)
             if taken.outcome == "quarantined":
                 job.unreadable.append({"file": os.fsdecode(path), "why": taken.why or "could not be read"})
+        job.waiting.pop()
         clock = time.monotonic()
         if clock - job.reported_at > REPORT_EVERY_S:
             job.reported_at = clock
@@ -81,7 +82,13 @@ class Importing:
         wish = wishes.oldest_open(self.ledger, "import")
         if wish is None:
             return None
-        found = candidates([str(path) for path in wish.details["paths"]], self.globs)
-        self._job = _Job(wish.id, found[::-1], len(found))
+        found: list[tuple[bytes, bytes]] = []
+        refused: list[dict[str, str]] = []
+        for path in wish.details["paths"]:
+            try:
+                found += candidates([str(path)], self.globs)
+            except OSError as error:
+                refused.append({"file": str(path), "why": f"the folder cannot be read: {error.strerror}"})
+        self._job = _Job(wish.id, found[::-1], len(found), unreadable=refused)
         wishes.report(self.ledger, wish.id, self._job.progress())
         return self._job

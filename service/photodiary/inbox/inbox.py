@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from photodiary.diary.photo import retry_wait, shown_name
-from photodiary.errors import Held, WorkerLost
+from photodiary.errors import Held, PhotodiaryError, WorkerLost
 from photodiary.inbox import files
 from photodiary.inbox.intake import Intake, Taken
 from photodiary.inbox.settle import InboxConfig, Pending, ignored_file, ignored_folder, observe, settled
@@ -108,7 +109,7 @@ class Inbox:
 
     def report(self, now: float) -> None:
         """Note for `status` what the last scan saw and what is still arriving."""
-        if self.scanned_at == float("-inf"):
+        if not math.isfinite(self.scanned_at):  # not looked yet, or an import that does not look
             return
         wishes.note(self.ledger, held=len(self._pending.keys() | self._held.keys()), ignored=self._ignored, inbox_problem=self.problem)
 
@@ -168,6 +169,12 @@ class Inbox:
             else:
                 self._pending[path] = Pending(pending.stamp, pending.since, early=False, renamed=pending.renamed)
             return
+        except PhotodiaryError:
+            raise  # the disk or the ledger: not this file's fault
+        except Exception:
+            log.exception(f"unexpected error over {shown_name(path)}; the others go on", code="photo.surprise", diary=self.intake.diary)
+            self._hold(path, pending.stamp, "an unexpected error, see the log", died=False, now=now)
+            return
         self._know(path, taken)
 
     def _know(self, path: bytes, taken: Taken) -> None:
@@ -201,10 +208,10 @@ class Inbox:
         """How long nothing can be due, in seconds."""
         wait = self.wait_for_scan(clock)
         for path, pending in self._pending.items():
-            if pending.early:
-                return 0.0
             if self._is_waiting(path, pending, now):
                 wait = min(wait, self._held[path].next_try - now)
+            elif pending.early:
+                return 0.0
             else:
                 wait = min(wait, max(0.0, pending.since + self.config.wait_until_unchanged - clock))
         return wait

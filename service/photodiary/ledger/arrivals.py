@@ -16,6 +16,13 @@ class Stamp:
     mtime_ns: int
     inode: int
 
+    def __post_init__(self) -> None:
+        """SQLite's integers are signed; some file systems have inodes and times beyond them, which are folded, always the same way."""
+        for key in ("mtime_ns", "inode"):
+            value = getattr(self, key)
+            if not -(1 << 63) <= value < 1 << 63:
+                object.__setattr__(self, key, value & ((1 << 63) - 1))
+
 
 @dataclass(frozen=True)
 class Waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from photodiary.diary.canvas import Canvas, Framed, Matrix
@@ -82,11 +83,24 @@ def framings(ledger: Ledger, most: int) -> list[Framed]:
     return [Framed(row[0], row[1], EyePair(Point(row[2], row[3]), Point(row[4], row[5]))) for row in rows]
 
 
-def publish_frame(ledger: Ledger, photo: PhotoRow, frame: str, size: int, matrix: Matrix, canvas_id: int, now: float) -> None:
-    """The frame's file is in place: commit it and move the photo on."""
+def publish_frame(ledger: Ledger, photo: PhotoRow, frame: str, size: int, matrix: Matrix, canvas_id: int, clock: Callable[[], float]) -> None:
+    """The frame's file is in place: commit it and move the photo on.
+
+    clock: seconds since the epoch, read inside the transaction, so that a film planned before it is older than the frame.
+    """
     stage = Stage.DOUBTFUL if photo.doubtful else Stage.ALIGNED
     with ledger.write() as db:
-        move(db, photo, stage, frame=frame, frame_bytes=size, matrix=json.dumps(matrix), canvas_id=canvas_id, framed_at=now)
+        move(db, photo, stage, frame=frame, frame_bytes=size, matrix=json.dumps(matrix), canvas_id=canvas_id, framed_at=clock())
+
+
+def frame_lost(ledger: Ledger, frame: str) -> None:
+    """A frame's file is missing or damaged: it leaves the film and is made again."""
+    with ledger.write() as db:
+        db.execute(
+            "UPDATE photos SET stage = 'located', tries = 0, next_try = 0, frame = NULL, frame_bytes = NULL, matrix = NULL, canvas_id = NULL"
+            " WHERE frame = ? AND stage IN ('aligned', 'doubtful', 'located')",
+            (frame,),
+        )
 
 
 def frame_paths(ledger: Ledger) -> set[str]:

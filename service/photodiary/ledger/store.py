@@ -49,6 +49,8 @@ class Ledger:
         except BaseException as error:
             if self._lock_fd >= 0:
                 os.close(self._lock_fd)
+            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                raise StorageTrouble(f"{self.path}: the diary database cannot be opened: {error}") from error
             if isinstance(error, sqlite3.DatabaseError):
                 raise LedgerTrouble(f"{self.path}: the diary database cannot be opened: {error}") from error
             if isinstance(error, OSError):

@@ -76,7 +76,7 @@ class EyeLocator:
         whole = [Candidate(from_thumbnail(c.eyes, size, view.size), c.score, c.expected * view.size[0] / size[0]) for c in self._look([first], LEAST_WHOLE)[0]]
         ranked = sorted(whole, key=lambda c: -_prominence(c, view.size))
         refined = [better for candidate in ranked[:3] if (better := self._refine(view, candidate)) is not None]
-        return sorted(refined, key=lambda r: -_prominence(r.candidate, view.size))
+        return sorted(refined, key=lambda r: -_rank(r, view.size))
 
     def locate(self, view: View) -> Sighting:
         """Eyes of the person the photo is about, with an honest expected error.  Raises what the view raises."""
@@ -86,10 +86,10 @@ class EyeLocator:
         best = refined[0].candidate
         floor, own, spread = self._net.config.doubt
         expected = floor + own * refined[0].own + spread * refined[0].spread
-        clear = [r.candidate for r in refined[1:] if r.candidate.score > FAINT * best.score]
-        others = [candidate for candidate in clear if candidate.eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
+        clear = [r for r in refined[1:] if r.candidate.score > FAINT * best.score]
+        others = [r for r in clear if r.candidate.eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
         reason = None
-        if any(_prominence(other, view.size) > _prominence(best, view.size) - TOO_CLOSE for other in others):
+        if any(_rank(other, view.size) > _rank(refined[0], view.size) - TOO_CLOSE for other in others):
             reason = "several_faces"
         elif expected > UNSURE:
             reason = "cut_by_edge" if _at_edge(best.eyes, view.size) else "covered" if best.score < 0.5 else "unsure"
@@ -132,6 +132,11 @@ def _choose(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device
+
+
+def _rank(refined: Refined, size: tuple[int, int]) -> float:
+    """Prominence after the close look: a fold of cloth can be large and fairly eye-like, but the network is unsure where its eyes are."""
+    return _prominence(refined.candidate, size) - math.log1p(refined.own / 2)
 
 
 def _prominence(candidate: Candidate, size: tuple[int, int]) -> float:

@@ -149,20 +149,22 @@ class _FrameReader:
         try:
             data = (self._root / name).read_bytes()
             if not data.endswith(b"\xff\xd9"):
-                raise FrameBroken(f"The frame {name} is cut short; it has to be made again.")
+                raise _broken(name, "is cut short")
             frames = self._decoder.decode(av.Packet(data))
         except FileNotFoundError as error:
-            raise FrameBroken(f"The frame {name} is missing; it has to be made again.") from error
+            raise _broken(name, "is missing") from error
         except (av.FFmpegError, OSError) as error:
-            raise FrameBroken(f"The frame {name} can't be read ({_reason(error)}); it has to be made again.") from error
+            raise _broken(name, f"can't be read ({_reason(error)})") from error
         if len(frames) != 1 or frames[0].is_corrupt or frames[0].format.name not in JPEG_FORMATS:
-            raise FrameBroken(f"The frame {name} is not a JPEG of our kind; it has to be made again.")
+            raise _broken(name, "is not a JPEG of our kind")
         frame, plan = frames[0], self._plan
         if (frame.width, frame.height) != (plan.width, plan.height):
-            raise FrameBroken(
-                f"The frame {name} has {frame.width} x {frame.height} pixels, but the film has {plan.width} x {plan.height}; it has to be made again."
-            )
+            raise _broken(name, f"has {frame.width} x {frame.height} pixels, but the film has {plan.width} x {plan.height}")
         return frame
+
+
+def _broken(name: str, how: str) -> FrameBroken:
+    return FrameBroken(f"The frame {name} {how}; it has to be made again.", name)
 
 
 def _to_bt709(like: VideoFrame) -> Graph:

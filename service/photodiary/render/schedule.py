@@ -44,7 +44,7 @@ def due_at(config: RenderConfig, news: FilmNews, *, has_film: bool, zone: tzinfo
     if not has_film and news.new >= config.first_after:
         return 0.0
     if config.at and has_film:
-        return next_time(config.at, zone, max(last, 0.0))
+        return next_time(config.at, zone, max(last, news.oldest_new))
     return min(news.newest_new + config.after_quiet_s, news.oldest_new + config.at_latest_s)
 
 

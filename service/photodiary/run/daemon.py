@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -16,14 +17,15 @@ import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from photodiary import __version__
-from photodiary.errors import BadConfig
+from photodiary import __version__, logs
+from photodiary.errors import BadConfig, PhotodiaryError, StorageTrouble
 from photodiary.inbox.inbox import Nudge
 from photodiary.inbox.watcher import Watcher
 from photodiary.ledger import summary, wishes
 from photodiary.locate.views import Locator
 from photodiary.render.schedule import next_time
-from photodiary.run.engine import Engine, House, be_private
+from photodiary.run.engine import Engine
+from photodiary.run.house import House, be_private
 from photodiary.settings import Settings, load
 
 log = structlog.get_logger()
@@ -40,6 +42,7 @@ class Daemon:
         self._settings = settings
         self._make_locator = locator
         self._locator: Locator | None = None
+        self._before: tuple[Settings, Locator | None] | None = None  # what worked, until a new configuration has been seen to work
         self._wake = threading.Event()
         self._stop = False
         self._reload = False
@@ -55,7 +58,14 @@ class Daemon:
         ):
             signal.signal(number, handler)
         while True:
-            status = self._live()
+            try:
+                status = self._live()
+            except PhotodiaryError as error:
+                if self._before is None:
+                    raise
+                log.error(f"the new configuration does not work ({error}); going on with the old one", code="config.refused")
+                (self._settings, self._locator), self._before = self._before, None
+                continue
             if status is not None:
                 return status
 
@@ -83,11 +93,14 @@ class Daemon:
                 watcher.check()
             engine.start()
             scheduler.start()
+            self._before = None
+            logs.configure(self._settings.logs, several=len(engine.houses) > 1, journal=journal())
             names = ", ".join(f"{house.name} ({house.inbox.root})" for house in engine.houses)
             log.info(f"photodiary {__version__} watches {names}; model {engine.locator.name} on {engine.locator.device}", code="daemon.started")
             return self._watch(engine, watchers)
         finally:
-            scheduler.shutdown(wait=False)
+            if scheduler.running:
+                scheduler.shutdown(wait=False)
             for watcher in watchers:
                 watcher.stop()
             engine.close()
@@ -110,6 +123,7 @@ class Daemon:
 
     def _watch(self, engine: Engine, watchers: list[Watcher]) -> int | None:
         rearmed = time.monotonic()
+        self._tell(engine)
         while True:
             self._wake.wait(CHECK_EVERY_S)
             self._wake.clear()
@@ -135,10 +149,10 @@ class Daemon:
     @staticmethod
     def _tell(engine: Engine) -> None:
         """What `status` reads of the running daemon."""
-        reasons = engine.degraded()
-        trouble = {"last_error": reasons[-1]} if reasons else {}
         for house in engine.houses:
-            wishes.note(house.ledger, degraded=reasons, **trouble)
+            reasons = engine.degraded(house)
+            with suppress(StorageTrouble):  # a full disk is told by the loops; here it would end the daemon
+                wishes.note(house.ledger, degraded=reasons, **({"last_error": reasons[-1]} if reasons else {}))
 
     def _read_again(self) -> bool:
         """SIGHUP: a wrong configuration changes nothing."""
@@ -148,6 +162,7 @@ class Daemon:
             for line in str(error).splitlines():
                 log.error(f"the configuration is kept as it was: {line}", code="config.refused")
             return False
+        self._before = self._settings, self._locator
         if settings.locate != self._settings.locate:
             self._locator = None
         self._settings = settings

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -16,7 +13,7 @@ from photodiary.align.aligning import Aligning
 from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage
-from photodiary.errors import RenderStopped
+from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped, StorageTrouble, Transient
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.inbox.intake import Intake
@@ -25,28 +22,15 @@ from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.locate.views import Locator
 from photodiary.render.rendering import Rendering
-from photodiary.render.schedule import due_at
+from photodiary.render.schedule import due_at, next_time
+from photodiary.run.house import House
 from photodiary.run.lock import DaemonLock
 from photodiary.run.loop import LONGEST_SLEEP_S, Loop
 from photodiary.settings import Settings
 
 log = structlog.get_logger()
 
-
-@dataclass(frozen=True)
-class House:
-    """One diary with everything that works on it."""
-
-    name: str
-    zone: ZoneInfo
-    lock: DaemonLock
-    ledger: Ledger
-    archive: Archive
-    inbox: Inbox
-    importing: Importing
-    locating: Locating
-    aligning: Aligning
-    rendering: Rendering
+AFTER_TROUBLE_S = 60.0  # before a film that failed is tried again
 
 
 class Engine:
@@ -55,12 +39,15 @@ class Engine:
     def __init__(self, settings: Settings, locator: Callable[[], Locator], *, hurry: bool = False) -> None:
         """hurry: nobody will drop more photos, so the picture format need not wait for quiet.
 
-        Takes the locks, opens the ledgers, sweeps up after a crash, then loads the model.  Raises Busy, LedgerTrouble, StorageTrouble, BadModel."""
+        Takes the locks, opens the ledgers, sweeps up after a crash, then loads the model.
+        Raises Busy, LedgerTrouble, StorageTrouble, BadModel.
+        """
         self.settings = settings
         self.hurry = hurry
         self.stopping = threading.Event()
         self.on_news: Callable[[], None] = lambda: None
         self._scan_wanted = threading.Event()
+        self._render_not_before: dict[str, float] = {}
         self.houses: list[House] = []
         self.darkroom = Darkroom(settings.darkroom)
         self._locks: list[DaemonLock] = []
@@ -156,7 +143,7 @@ class Engine:
         for house in self.houses:
             if house.inbox.scanned_at == float("-inf") or house.inbox.quiet_s(now, clock) <= 0:
                 return False
-            if wishes.oldest_open(house.ledger, "import", "render", "refit") is not None or self._flowing(house, now):
+            if wishes.oldest_open(house.ledger, "import", "scan", "render", "refit") is not None or self._flowing(house, now):
                 return False
         return not self._scan_wanted.is_set()
 
@@ -167,16 +154,35 @@ class Engine:
 
     # -- the four loops ------------------------------------------------------------------------------------------------
 
+    def _each(self, work: Callable[[House], bool]) -> bool:
+        """Every diary gets its turn, whatever happens to the others; trouble is raised when there was no work beside it."""
+        worked, trouble = False, None
+        for house in self.houses:
+            try:
+                worked |= work(house)
+            except Transient as error:
+                trouble = trouble or error
+        if trouble is not None and not worked:
+            raise trouble
+        return worked
+
     def _intake(self) -> bool:
         wanted = self._scan_wanted.is_set()
         self._scan_wanted.clear()
-        worked = False
-        for house in self.houses:
-            clock = time.monotonic()
-            if wanted or house.inbox.scan_due(clock):
-                house.inbox.scan(time.time(), clock)
-            worked |= house.inbox.step(time.time(), time.monotonic()) or house.importing.step(time.time())
-        return worked
+        return self._each(lambda house: self._intake_one(house, wanted))
+
+    @staticmethod
+    def _intake_one(house: House, wanted: bool) -> bool:
+        clock = time.monotonic()
+        wish = wishes.oldest_open(house.ledger, "scan")
+        fresh = wish is not None and wish.progress is None
+        if wanted or fresh or house.inbox.scan_due(clock):
+            house.inbox.scan(time.time(), clock)
+        if wish is not None and fresh:
+            wishes.report(house.ledger, wish.id, {"done": 0})
+        elif wish is not None and house.inbox.quiet_s(time.time(), clock) > 0:
+            wishes.fulfil(house.ledger, wish.id, {}, time.time())
+        return house.inbox.step(time.time(), time.monotonic()) or house.importing.step(time.time())
 
     def _intake_sleep(self) -> float:
         for house in self.houses:
@@ -185,12 +191,10 @@ class Engine:
         return min(house.inbox.wait_s(time.time(), time.monotonic()) for house in self.houses)
 
     def _locate(self) -> bool:
-        worked = [house.locating.step(time.time()) for house in self.houses]  # every diary gets its turn
-        return any(worked)
+        return self._each(lambda house: house.locating.step(time.time()))
 
     def _align(self) -> bool:
-        worked = [self._align_one(house) for house in self.houses]
-        return any(worked)
+        return self._each(self._align_one)
 
     def _align_one(self, house: House) -> bool:
         now = time.time()
@@ -202,9 +206,10 @@ class Engine:
 
     def _quiet_s(self, house: House, now: float) -> float:
         """For how long nothing has been on its way to the format's choice."""
-        if photos.flowing(house.ledger, Stage.RECEIVED, now) or wishes.oldest_open(house.ledger, "import") is not None:
+        importing = wishes.oldest_open(house.ledger, "import") is not None
+        quiet = house.inbox.quiet_s(now, time.monotonic())  # before the rows: a photo leaves the inbox's list only when it has one
+        if importing or photos.flowing(house.ledger, Stage.RECEIVED, now):
             return 0.0
-        quiet = house.inbox.quiet_s(now, time.monotonic())
         return math.inf if self.hurry and quiet > 0 else quiet
 
     def _align_sleep(self) -> float:
@@ -217,28 +222,43 @@ class Engine:
 
     def film_due(self, house: House) -> float | None:
         """When the next film of a diary is due, in seconds since the epoch."""
-        reel = reels.newest_reel(house.ledger)
+        config, reel, news = self.settings.render, reels.newest_reel(house.ledger), reels.film_news(house.ledger)
         last = 0.0 if reel is None else reel.rendered_at
-        return due_at(self.settings.render, reels.film_news(house.ledger), has_film=reel is not None, zone=house.zone, last=last)
+        due = due_at(config, news, has_film=reel is not None, zone=house.zone, last=last)
+        if due is None and reel is not None and not news.remaking:
+            plan = house.rendering.plan()
+            if plan is not None and plan.fingerprint != reel.fingerprint:  # the style changed, or a photo left the film
+                due = next_time(config.at, house.zone, last) if config.at else last + config.after_quiet_s
+        return due if due is None else max(due, self._render_not_before.get(house.name, 0.0))
 
     def _render(self) -> bool:
-        for house in self.houses:
-            wish = wishes.oldest_open(house.ledger, "render")
-            due = self.film_due(house)
-            if reels.film_news(house.ledger).remaking:
-                continue
-            if wish is None and (due is None or due > time.time()):
-                continue
-            try:
-                reel = house.rendering.render(
-                    time.time(), full=bool(wish and wish.details.get("full")), progress=self._progress(house, None if wish is None else wish.id)
-                )
-            except RenderStopped:
-                return False
-            if wish is not None:
-                wishes.fulfil(house.ledger, wish.id, {"frames": 0 if reel is None else reel.frames}, time.time())
+        return self._each(self._render_one)
+
+    def _render_one(self, house: House) -> bool:
+        wish = wishes.oldest_open(house.ledger, "render")
+        due = self.film_due(house)
+        if reels.film_news(house.ledger).remaking or (wish is None and (due is None or due > time.time())):
+            return False
+        try:
+            full = bool(wish and wish.details.get("full"))
+            reel = house.rendering.render(time.time(), full=full, progress=self._progress(house, None if wish is None else wish.id))
+        except RenderStopped:
+            return False
+        except FrameBroken as error:
+            if error.frame is None:
+                raise
+            reels.frame_lost(house.ledger, error.frame)  # a wish stays open; the next round finds the frame made again
+            log.warning(f"{error}; it is made again", code="frame.lost", diary=house.name, frame=error.frame)
+            self._wake("align")
             return True
-        return False
+        except (RenderFailed, BrokenFilm, StorageTrouble) as error:
+            self._render_not_before[house.name] = time.time() + AFTER_TROUBLE_S
+            if wish is not None:
+                wishes.fulfil(house.ledger, wish.id, {"frames": 0, "error": str(error)}, time.time())
+            raise
+        if wish is not None:
+            wishes.fulfil(house.ledger, wish.id, {"frames": 0 if reel is None else reel.frames}, time.time())
+        return True
 
     @staticmethod
     def _progress(house: House, wish: int | None) -> Callable[[int], None]:
@@ -255,12 +275,7 @@ class Engine:
         due = [at for house in self.houses if (at := self.film_due(house)) is not None]
         return min(due) - time.time() if due else LONGEST_SLEEP_S
 
-    def degraded(self) -> list[str]:
-        """Named reasons why not everything works now."""
-        reasons = [house.inbox.problem for house in self.houses if house.inbox.problem is not None]
+    def degraded(self, house: House) -> list[str]:
+        """Named reasons why not everything works now for a diary."""
+        reasons = [] if house.inbox.problem is None else [house.inbox.problem]
         return reasons + [loop.trouble for loop in self.loops if loop.trouble is not None]
-
-
-def be_private() -> None:
-    """Files that this process makes are for its user only."""
-    os.umask(0o077)

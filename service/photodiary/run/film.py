@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 from photodiary.archive.store import Archive
-from photodiary.ledger import wishes
+from photodiary.errors import FrameBroken, Transient
+from photodiary.ledger import reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.render.rendering import Rendering
-from photodiary.run.engine import be_private
+from photodiary.run.house import be_private
 from photodiary.run.lock import DaemonLock
 from photodiary.run.once import Progress
 from photodiary.settings import DiarySettings, Settings
@@ -25,8 +26,14 @@ def render(settings: Settings, diary: DiarySettings, *, full: bool) -> str:
     progress = Progress()
     try:
         rendering = Rendering("", ledger, archive, settings.film)
+        if reels.film_news(ledger).remaking:
+            raise Transient("frames are being made again for a new picture format; `photodiary scan --once` finishes that and makes the film")
         reel = rendering.render(time.time(), full=full, progress=lambda done: progress.show(f"film: {done:,} frames"))
         progress.done()
+    except FrameBroken as error:
+        if error.frame is not None:
+            reels.frame_lost(ledger, error.frame)
+        raise Transient(f"{error}; `photodiary scan --once` makes it again, and the film") from error
     finally:
         ledger.close()
         lock.release()

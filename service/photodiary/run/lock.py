@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
-from photodiary.errors import Busy
+from photodiary.errors import Busy, StorageTrouble
 
 FILE = "daemon.lock"
 
@@ -19,18 +20,31 @@ class DaemonLock:
     def __init__(self, archive: Path) -> None:
         if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # whoever holds the lock may be nudged, and must not die of it
-        self._fd = os.open(archive / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._fd = os.open(archive / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageTrouble(f"{archive}: the archive cannot be used: {error.strerror}") from error
+        if not self._taken():
             holder = _read(self._fd)
             os.close(self._fd)
-            raise Busy(f"{archive}: another photodiary (process {holder}) is at work on this diary; stop it first, or wait") from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+            raise Busy(f"{archive}: another photodiary (process {holder}) is at work on this diary; stop it first, or wait")
+        with suppress(OSError):  # on a full disk the lock still counts, not the number in it
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def _taken(self) -> bool:
+        """Tried for a second: whoever asks who holds the lock has it for an instant."""
+        for _ in range(20):
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                time.sleep(0.05)
+        return False
 
     def release(self) -> None:
-        os.ftruncate(self._fd, 0)
+        with suppress(OSError):
+            os.ftruncate(self._fd, 0)
         os.close(self._fd)
 
 

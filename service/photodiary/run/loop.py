@@ -49,6 +49,9 @@ class Loop:
         self._nudged.set()
 
     def join(self, timeout: float) -> bool:
+        """Whether the thread has ended within `timeout` seconds, or never began."""
+        if self._thread.ident is None:
+            return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

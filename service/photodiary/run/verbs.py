@@ -83,7 +83,7 @@ def scan(options: argparse.Namespace) -> int:
     held = [diary.archive for diary in settings.diary.values() if lock.holder(diary.archive) is not None]
     if held:
         for archive in held:
-            lock.nudge(archive)
+            once.beside_daemon(archive, "scan", {}, lambda progress: "looking at the inbox")
             once.wait_until_through(archive)
             once.beside_daemon(archive, "render", {}, _rendering)
     else:
