@@ -253,7 +253,7 @@ def demo(picture: Path | None) -> None:
   frames         {shown(ARCHIVE / "frames")}
   before, after  {shown(SHEET)}
 
-Next, your own diary:  {shown(PHOTODIARY)} init ~/photodiary"""
+Next, your own diary:  {shown(PHOTODIARY)} init ~/photodiary-data"""
     )
 
 

@@ -4,10 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from tests.inbox.conftest import Room
 from tests.support.dots import jpeg, photo, picture
 
-from photodiary.diary.photo import Stage
+from photodiary.darkroom.darkroom import Inspection
+from photodiary.diary.photo import Digest, Stage
+from photodiary.errors import StorageTrouble
+from photodiary.inbox import importing
 from photodiary.inbox.importing import Importing, candidates
 from photodiary.inbox.inbox import Nudge
 from photodiary.ledger import wishes
@@ -130,8 +134,8 @@ def test_the_files_time_dates_only_a_photo_that_arrived_live_within_two_days_of_
     backlog.write_bytes(jpeg(picture(None, seed=50), taken=None))
     os.utime(backlog, (room.now - 60, room.now - 60))
     wish = wishes.make(room.ledger, "import", {"paths": [str(backlog)]}, room.now)
-    importing = Importing(room.intake, ())
-    while importing.step(room.now):
+    job = Importing(room.intake, ())
+    while job.step(room.now):
         pass
     outcome = wishes.get(room.ledger, wish).outcome
     assert outcome is not None
@@ -174,3 +178,71 @@ def test_the_inbox_is_never_written_to(room: Room) -> None:
     assert (seen(), room.root.stat().st_mtime_ns) == before
     assert len(room.rows()) == 2
     os.chmod(room.root, 0o755)
+
+
+def test_odd_inodes_and_times_do_not_stop_the_others(room: Room) -> None:
+    """Some file systems hand out numbers beyond SQLite's; such a file is a photo like any other."""
+    far = room.root / "far.jpg"
+    far.write_bytes(photo(1))
+    os.utime(far, ns=(13_600_000_000 * 10**9, 13_600_000_000 * 10**9))
+    (room.root / "near.jpg").write_bytes(photo(2))
+    room.settle()
+    assert [row.stage for row, _ in room.rows()] == [Stage.RECEIVED] * 2
+    room.reopened()
+    room.scan()
+    room.pass_time(6)
+    assert room.work() == 0
+
+
+def test_a_file_that_breaks_us_is_held_and_the_others_go_on(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw costs that file a wait, not the queue behind it."""
+    inspect = room.intake.darkroom.inspect
+
+    def surprising(digest: Digest, data: bytes) -> Inspection:
+        if data == photo(1):
+            raise ZeroDivisionError
+        return inspect(digest, data)
+
+    monkeypatch.setattr(room.intake.darkroom, "inspect", surprising)
+    for number in (1, 2, 3):
+        (room.root / f"{number}.jpg").write_bytes(photo(number))
+    room.settle()
+    assert sorted(names[0] for _, names in room.rows()) == [b"2.jpg", b"3.jpg"]
+    assert list(room.inbox._held) == [b"1.jpg"]
+
+
+def test_trouble_with_the_disk_loses_no_file_of_an_import(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk in the middle of an import: each file is tried again until something becomes of it."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_bytes(photo(number))
+    wish = wishes.make(room.ledger, "import", {"paths": [str(folder), str(tmp_path / "refused")]}, room.now)
+    (tmp_path / "refused").mkdir()
+    real, times = room.archive.publish, []
+
+    def full(relative: str, data: bytes) -> None:
+        times.append(relative)
+        if len(times) % 2:
+            raise StorageTrouble("the disk is full")
+        real(relative, data)
+
+    monkeypatch.setattr(room.archive, "publish", full)
+    monkeypatch.setattr(importing, "candidates", lambda paths, globs: refusing(paths, globs))
+    job, troubles = importing.Importing(room.intake, ()), 0
+    while True:
+        try:
+            if not job.step(room.now):
+                break
+        except StorageTrouble:
+            troubles += 1
+    outcome = wishes.get(room.ledger, wish).outcome
+    assert outcome is not None
+    assert (outcome["new"], outcome["failed"], troubles) == (3, 0, 3)
+    assert [entry["why"] for entry in outcome["unreadable"]] == ["the folder cannot be read: Permission denied"]
+
+
+def refusing(paths: list[str], globs: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+    if "refused" in paths[0]:
+        raise PermissionError(13, "Permission denied", paths[0])
+    return candidates(paths, globs)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import av
@@ -46,7 +48,7 @@ def test_photos_by_rename_and_in_slow_chunks_become_a_film_whose_eyes_stand_stil
                 slow.write(data[start : start + len(data) // 10 + 1])
                 slow.flush()
                 if number < 17:
-                    os.sched_yield()
+                    time.sleep(0.1)
     state = diary.until_film_of(26)
     assert state["photos"]["total"] == state["photos"]["aligned"] == 26
     assert len(film_frames(diary)) == 26
@@ -171,3 +173,40 @@ def test_import_shows_progress_and_reports_in_words(diary: Diary, tmp_path: Path
     assert "gap of 41 days between 20 March 2024 and 30 April 2024" in done.stdout
     again = diary.call("import", str(backlog))
     assert "0 new photos, 21 known already" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_damaged_frame_is_made_again_and_the_film_goes_on(diary: Diary) -> None:
+    """A frame that rotted on the disk neither ends the film nor makes `render` wait for ever: it is made again."""
+    for number in range(4):
+        drop(diary.inbox, f"{number}.jpg", photo(number))
+    diary.start()
+    diary.until_film_of(4)
+    frame = sorted((diary.archive / "frames").rglob("*.jpg"))[1]
+    whole = frame.read_bytes()
+    frame.write_bytes(whole[:500])
+    assert diary.call("render", "--full").returncode == 0
+    diary.until_film_of(4)
+    assert frame.read_bytes() == whole
+    assert len(film_frames(diary)) == 4
+    assert diary.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_wrong_configuration_is_not_taken_over(diary: Diary) -> None:
+    """SIGHUP reads the configuration again; one that is wrong, or does not work, changes nothing and is told."""
+    diary.start()
+    diary.until(lambda s: s["running"], "running")
+    good = diary.config.read_text()
+    for wrong in (good + "\n[film2]\ncrf = 3\n", good.replace('archive = "archive"', 'archive = "/proc/archive"')):
+        diary.config.write_text(wrong)
+        os.kill(diary.pid, signal.SIGHUP)
+        time.sleep(1.5)
+    diary.config.write_text(good.replace("ultrafast", "superfast"))
+    assert "is not a setting" in diary.told()
+    assert "going on with the old one" in diary.told()
+    os.kill(diary.pid, signal.SIGHUP)
+    drop(diary.inbox, "1.jpg", photo(1))
+    diary.until_film_of(1)
+    assert diary.told().count("configuration read again") == 2
+    assert diary.stop() == 0

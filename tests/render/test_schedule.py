@@ -47,6 +47,19 @@ def test_a_fixed_time_is_kept_in_the_diarys_time_zone() -> None:
         assert 0 < at - last <= 86_400
 
 
+def test_after_days_without_photos_a_fixed_time_still_waits_for_its_hour() -> None:
+    """A photo that comes at noon is in the film of the next morning, however old the last film is."""
+    noon = datetime.fromisoformat("2024-07-17T12:00:00").replace(tzinfo=BERLIN).timestamp()
+    at = due(FilmNews(10, 1, noon, noon, 0), RenderConfig(at="04:30"), last=noon - 3 * 86_400)
+    assert at is not None
+    assert datetime.fromtimestamp(at, BERLIN).isoformat() == "2024-07-18T04:30:00+02:00"
+
+
+def test_no_film_while_frames_are_made_again() -> None:
+    """A film without the frames of the older format would be shorter than the one that is there."""
+    assert due(FilmNews(10, 3, 1000.0, 1000.0, 7, remaking=7)) is None
+
+
 @given(st.datetimes(datetime(2023, 1, 1), datetime(2026, 1, 1)), st.integers(0, 23), st.integers(0, 59))
 def test_the_next_time_is_always_within_a_day_and_an_hour(start: datetime, hour: int, minute: int) -> None:
     """Clock changes neither skip a day nor make it come twice."""
