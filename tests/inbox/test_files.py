@@ -23,7 +23,7 @@ def test_a_walk_sees_regular_files_everywhere_and_follows_nothing(tmp_path: Path
     listing = walk(tmp_path, ())
     assert set(listing.files) == {b"2024/05/a.jpg", b"b.jpg", b"\xff.jpg"}
     assert listing.files[b"b.jpg"].size == 2
-    assert listing.ignored == 3
+    assert listing.ignored == {b"link.jpg": "a link", b"elsewhere": "a link", b"pipe.jpg": "a pipe"}
 
 
 def test_a_missing_inbox_is_an_error_not_an_empty_one(tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ def test_strange_files_are_told_apart_and_the_daemon_goes_on(diary: Diary) -> No
     )
     assert state["photos"]["total"] == 2
     told = diary.told()
-    for sentence in ("cut.jpg waits for more: the photo is cut short", "empty.jpg waits for more: it is empty", "text.jpg could not be read"):
+    for sentence in ("cut.jpg waits for more: the photo is cut short", "empty.jpg waits for more: it is empty", "text.jpg could not be read",
+                     "pipe.jpg is ignored: it is a pipe", "link.jpg is ignored: it is a link"):  # fmt: skip
         assert sentence in told
     (diary.inbox / "cut.jpg").write_bytes(whole)
     diary.until(lambda s: s["photos"]["aligned"] == 2 and s["photos"]["held"] == 1, "the rest of the cut photo came")

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from structlog.testing import capture_logs
 
 from photodiary.diary.eyes import DoubtConfig, Sighting, triage
 from photodiary.diary.photo import Stage
@@ -114,3 +116,14 @@ def test_a_locator_says_who_it_is(locator: EyeLocator) -> None:
     assert (locator.name, locator.sha256, locator.device) == (entry.name, entry.sha256, "cpu")
     with pytest.raises(ValueError, match="auto, cpu or cuda"):
         replace(LocateConfig(), device="gpu")
+
+
+def test_a_gpu_that_cannot_gives_way_to_the_cpu() -> None:
+    """Asked for a card that is not there, the locator says so calmly and works on the CPU."""
+    if torch.cuda.is_available():
+        assert EyeLocator(registry.SHIPPED, LocateConfig(device="cuda", threads=1)).device == "cuda"
+        return
+    with capture_logs() as told:
+        locator = EyeLocator(registry.SHIPPED, LocateConfig(device="cuda", threads=1))
+    assert locator.device == "cpu"
+    assert [entry["code"] for entry in told] == ["locator.cpu"]

@@ -14,13 +14,15 @@ from photodiary.errors import Held, Unreadable
 from photodiary.inbox.settle import ignored_file, ignored_folder
 from photodiary.ledger.arrivals import Stamp
 
+KINDS = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+
 
 @dataclass
 class Listing:
-    """What a walk saw: regular files by path below the inbox, how many things that are no regular files, folders that refused."""
+    """What a walk saw: regular files by path below the inbox, what is no regular file and what it is instead, folders that refused."""
 
     files: dict[bytes, Stamp] = field(default_factory=dict)
-    ignored: int = 0
+    ignored: dict[bytes, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
 
@@ -32,10 +34,11 @@ def walk(root: Path | str, globs: tuple[str, ...]) -> Listing:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             continue  # gone again
+        path = os.path.relpath(entry.path, os.fsencode(root))
         if stat.S_ISREG(status.st_mode):
-            listing.files[os.path.relpath(entry.path, os.fsencode(root))] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+            listing.files[path] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
         else:
-            listing.ignored += 1
+            listing.ignored[path] = KINDS.get(stat.S_IFMT(status.st_mode), "a device")
     return listing
 
 

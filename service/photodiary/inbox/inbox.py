@@ -48,7 +48,7 @@ class Inbox:
         self._pending: dict[bytes, Pending] = {}
         self._nudges: list[Nudge] = []
         self._lock = threading.Lock()
-        self._ignored = 0
+        self._ignored: dict[bytes, str] = {}
         self._busy_at = float("-inf")
         self.scanned_at = float("-inf")
         self._first_scan = float("inf")
@@ -92,6 +92,8 @@ class Inbox:
             for path in gone:
                 del self._held[path]
         self._pending = pending
+        for path in listing.ignored.keys() - self._ignored.keys():
+            log.info(f"{shown_name(path)} is ignored: it is {listing.ignored[path]}, no regular file", code="file.ignored", diary=self.intake.diary)
         self._ignored = listing.ignored
         self.scan_wanted = False
         self._first_scan = min(self._first_scan, clock)
@@ -111,7 +113,7 @@ class Inbox:
         """Note for `status` what the last scan saw and what is still arriving."""
         if not math.isfinite(self.scanned_at):  # not looked yet, or an import that does not look
             return
-        wishes.note(self.ledger, held=len(self._pending.keys() | self._held.keys()), ignored=self._ignored, inbox_problem=self.problem)
+        wishes.note(self.ledger, held=len(self._pending.keys() | self._held.keys()), ignored=len(self._ignored), inbox_problem=self.problem)
 
     def _listen(self, clock: float) -> None:
         with self._lock:

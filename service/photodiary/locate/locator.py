@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import structlog
 import torch
 
 from photodiary.diary.canvas import Matrix, similarity
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
+
+log = structlog.get_logger()
 
 LEAST_WHOLE = 0.12  # peaks of the first look below this are not looked at again
 LEAST_CROP = 0.30  # a crop whose best pair stays below this holds no face
@@ -46,14 +49,24 @@ class EyeLocator:
     """One model on one device; not thread-safe, one thread owns it."""
 
     def __init__(self, path: Path, config: LocateConfig, *, sha256: str | None = None, framing: FramingConfig | None = None) -> None:
-        """Load and warm up.  Raises BadModel."""
-        self.device = _choose(config.device)
-        if self.device == "cpu":
-            torch.set_num_threads(config.threads or max(1, min(4, len(os.sched_getaffinity(0)) - 1)))
+        """Load and warm up; a GPU that cannot make one real prediction gives way to the CPU.  Raises BadModel."""
         self._net, self.name, self.sha256 = weights.load(path, sha256=sha256)
-        self._net.to(self.device)
         self.framing = framing or FramingConfig()
         self._canvas = crop_canvas(self.framing)
+        self.device = _choose(config.device)
+        try:
+            self._warm_up()
+        except (RuntimeError, AssertionError) as error:  # what torch raises for a card, or a build, that cannot
+            if self.device == "cpu":
+                raise
+            log.warning(f"the GPU cannot be used ({str(error).splitlines()[0]}); the CPU does it", code="locator.cpu")
+            self.device = "cpu"
+            self._warm_up()
+        if self.device == "cpu":
+            torch.set_num_threads(config.threads or max(1, min(4, len(os.sched_getaffinity(0)) - 1)))
+
+    def _warm_up(self) -> None:
+        self._net.to(self.device)
         self._look([np.zeros((self.framing.crop, self.framing.crop, 3), np.uint8)] * 2, 0.5)
 
     def _look(self, pictures: list[Pixels], least_score: float) -> list[list[Candidate]]:
