@@ -2,6 +2,7 @@
 # System libraries that the Python packages need but do not bring: OpenCV's wheel links libGL and GLib.
 # Does nothing when they are there; otherwise installs them (as root), or says the one command that does.
 set -eu
+PATH="$PATH:/sbin:/usr/sbin" # where ldconfig is, also for those who are not root
 
 missing=""
 ldconfig -p 2>/dev/null | grep -q 'libGL\.so\.1' || missing="$missing libgl1"
