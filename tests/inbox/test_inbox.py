@@ -246,3 +246,19 @@ def refusing(paths: list[str], globs: tuple[str, ...]) -> list[tuple[bytes, byte
     if "refused" in paths[0]:
         raise PermissionError(13, "Permission denied", paths[0])
     return candidates(paths, globs)
+
+
+def test_a_folder_of_photos_that_is_moved_in_is_looked_at_soon(room: Room, tmp_path: Path) -> None:
+    """The nudge names the folder only: a scan two seconds later finds what is in it, not the one a minute later."""
+    room.scan()
+    folder = tmp_path / "trip"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(photo(1))
+    folder.rename(room.root / "trip")
+    room.pass_time(3)
+    assert not room.inbox.scan_due(room.clock)
+    room.inbox.notice(Nudge(b"trip", renamed=False))
+    room.work()
+    assert room.inbox.scan_due(room.clock)
+    room.settle()
+    assert [names for _, names in room.rows()] == [[b"trip/a.jpg"]]

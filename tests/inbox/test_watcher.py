@@ -55,6 +55,14 @@ def test_written_renamed_and_linked_files_nudge_also_in_new_folders(tmp_path: Pa
     told.wait(b"c.jpg")
 
 
+def test_a_folder_that_is_moved_in_is_news(tmp_path: Path, watcher: Watcher, told: Told) -> None:
+    """Its files came without events of their own; the folder's own event asks for a scan."""
+    (tmp_path / "trip").mkdir()
+    (tmp_path / "trip/a.jpg").write_bytes(b"a")
+    (tmp_path / "trip").rename(tmp_path / "inbox/trip")
+    told.wait(b"trip")
+
+
 def test_reading_a_file_is_no_news(tmp_path: Path, watcher: Watcher, told: Told) -> None:
     """Our own reading must not wake us again."""
     file = tmp_path / "inbox/a.jpg"

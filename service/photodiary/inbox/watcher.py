@@ -25,8 +25,8 @@ class _Handler(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         try:
-            if event.is_directory or event.event_type not in NUDGING:
-                return
+            if event.event_type not in NUDGING or (event.is_directory and event.event_type == EVENT_TYPE_CLOSED):
+                return  # a folder that came or moved brings files of which nothing may be told: it asks for a scan
             moved = event.event_type == EVENT_TYPE_MOVED
             path = os.path.relpath(os.fsencode(event.dest_path if moved else event.src_path), self._root)
             if not path.startswith(b".."):
