@@ -120,6 +120,13 @@ class Diary:
                 raise AssertionError(f"not within {seconds:g} s: {what}; {state}\n{self.told()[-3000:]}")
             time.sleep(0.3)
 
+    def until_told(self, sentence: str, seconds: float = 60) -> None:
+        """Wait for a line of the daemon's log."""
+        end = time.monotonic() + seconds
+        while sentence not in self.told():
+            assert time.monotonic() < end, f"not told within {seconds:g} s: {sentence}\n{self.told()[-3000:]}"
+            time.sleep(0.1)
+
     def until_film_of(self, frames: int, seconds: float = 60) -> dict[str, Any]:
         return self.until(
             lambda s: s["reel"] is not None and s["reel"]["frames"] == frames and s["photos"]["received"] == s["photos"]["located"] == 0,
