@@ -60,7 +60,7 @@ def test_a_folder_that_is_moved_in_is_news(tmp_path: Path, watcher: Watcher, tol
     (tmp_path / "trip").mkdir()
     (tmp_path / "trip/a.jpg").write_bytes(b"a")
     (tmp_path / "trip").rename(tmp_path / "inbox/trip")
-    told.wait(b"trip")
+    assert told.wait(b"trip") == Nudge(b"trip", renamed=False)
 
 
 def test_reading_a_file_is_no_news(tmp_path: Path, watcher: Watcher, told: Told) -> None:

@@ -222,17 +222,17 @@ def reel(frames: int, rendered_at: float) -> reels.ReelRow:
 
 def test_the_news_tell_what_no_film_shows_yet(ledger: Ledger, take_in: TakeIn) -> None:
     """The news count the film's frames, those made since the newest film began, when the first and last of them came, and who still waits."""
-    assert reels.film_news(ledger) == reels.FilmNews(0, 0, None, None, 0)
+    assert reels.film_news(ledger) == reels.FilmNews(0, 0, None, None)
     adopt(ledger, TALL)
     for number, now in ((1, 10.0), (2, 20.0), (3, 30.0)):
         publish(ledger, locate(ledger, take_in(number)), now=now)
     take_in(4)
     locate(ledger, take_in(5))
-    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=3, oldest_new=10.0, newest_new=30.0, waiting=2)
+    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=3, oldest_new=10.0, newest_new=30.0)
     reels.publish_reel(ledger, reel(1, 15.0))
-    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=2, oldest_new=20.0, newest_new=30.0, waiting=2)
+    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=2, oldest_new=20.0, newest_new=30.0)
     reels.publish_reel(ledger, reel(3, 30.0))
-    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=0, oldest_new=None, newest_new=None, waiting=2)
+    assert reels.film_news(ledger) == reels.FilmNews(frames=3, new=0, oldest_new=None, newest_new=None)
 
 
 def test_the_newest_film_is_the_last_published(ledger: Ledger) -> None:

@@ -19,26 +19,26 @@ def due(news: FilmNews, config: RenderConfig | None = None, *, has_film: bool = 
 
 def test_a_film_is_due_a_minute_after_the_last_new_frame() -> None:
     """One new photo: a minute later.  Nothing new: never."""
-    assert due(FilmNews(10, 1, 1000.0, 1000.0, 0)) == 1060.0
-    assert due(FilmNews(10, 0, None, None, 0)) is None
+    assert due(FilmNews(10, 1, 1000.0, 1000.0)) == 1060.0
+    assert due(FilmNews(10, 0, None, None)) is None
 
 
 def test_while_photos_keep_coming_a_film_is_due_after_ten_minutes_at_the_latest() -> None:
     """New frames push the quiet minute forward, but not beyond ten minutes after the first of them."""
-    assert due(FilmNews(500, 300, 1000.0, 1500.0, 50)) == 1560.0
-    assert due(FilmNews(500, 300, 1000.0, 1590.0, 50)) == 1600.0
+    assert due(FilmNews(500, 300, 1000.0, 1500.0)) == 1560.0
+    assert due(FilmNews(500, 300, 1000.0, 1590.0)) == 1600.0
 
 
 def test_the_first_film_of_a_backlog_comes_after_fifty_frames() -> None:
     """Somebody who imports years of photos sees something soon."""
-    assert due(FilmNews(49, 49, 1000.0, 1010.0, 900), has_film=False) == 1070.0
-    assert due(FilmNews(50, 50, 1000.0, 1010.0, 900), has_film=False) == 0.0
-    assert due(FilmNews(150, 50, 1000.0, 1010.0, 900), has_film=True) == 1070.0
+    assert due(FilmNews(49, 49, 1000.0, 1010.0), has_film=False) == 1070.0
+    assert due(FilmNews(50, 50, 1000.0, 1010.0), has_film=False) == 0.0
+    assert due(FilmNews(150, 50, 1000.0, 1010.0), has_film=True) == 1070.0
 
 
 def test_a_fixed_time_is_kept_in_the_diarys_time_zone() -> None:
     """`at` makes one film a day, at that wall-clock time, in summer and in winter."""
-    news = FilmNews(10, 1, 1000.0, 1000.0, 0)
+    news = FilmNews(10, 1, 1000.0, 1000.0)
     for day in ("2024-01-15", "2024-07-15"):
         last = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=BERLIN).timestamp()
         at = due(news, RenderConfig(at="04:30"), last=last)
@@ -50,14 +50,14 @@ def test_a_fixed_time_is_kept_in_the_diarys_time_zone() -> None:
 def test_after_days_without_photos_a_fixed_time_still_waits_for_its_hour() -> None:
     """A photo that comes at noon is in the film of the next morning, however old the last film is."""
     noon = datetime.fromisoformat("2024-07-17T12:00:00").replace(tzinfo=BERLIN).timestamp()
-    at = due(FilmNews(10, 1, noon, noon, 0), RenderConfig(at="04:30"), last=noon - 3 * 86_400)
+    at = due(FilmNews(10, 1, noon, noon), RenderConfig(at="04:30"), last=noon - 3 * 86_400)
     assert at is not None
     assert datetime.fromtimestamp(at, BERLIN).isoformat() == "2024-07-18T04:30:00+02:00"
 
 
 def test_no_film_while_frames_are_made_again() -> None:
     """A film without the frames of the older format would be shorter than the one that is there."""
-    assert due(FilmNews(10, 3, 1000.0, 1000.0, 7, remaking=7)) is None
+    assert due(FilmNews(10, 3, 1000.0, 1000.0, remaking=7)) is None
 
 
 @given(st.datetimes(datetime(2023, 1, 1), datetime(2026, 1, 1)), st.integers(0, 23), st.integers(0, 59))

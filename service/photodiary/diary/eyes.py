@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -40,6 +41,18 @@ class EyePair(NamedTuple):
     def distance(self, other: EyePair) -> float:
         """The larger of the two eyes' distances, in pixels."""
         return max(math.dist(self.left, other.left), math.dist(self.right, other.right))
+
+
+_NAMED = re.compile(r"^\d+_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)\.jpe?g$", re.IGNORECASE)
+
+
+def eyes_from_name(name: str) -> EyePair | None:
+    """The original project's labels, `N_row_col_row_col.jpg`: row and column of the left eye, then of the right; None for other names."""
+    match = _NAMED.match(name)
+    if match is None:
+        return None
+    row_left, column_left, row_right, column_right = (float(group) for group in match.groups())
+    return EyePair(Point(column_left, row_left), Point(column_right, row_right))
 
 
 HUMAN = frozenset({"placed", "confirmed"})

@@ -138,7 +138,6 @@ class FilmNews:
     new: int
     oldest_new: float | None
     newest_new: float | None
-    waiting: int
     remaking: int = 0
 
 
@@ -150,9 +149,8 @@ def film_news(ledger: Ledger) -> FilmNews:
             f" FROM photos WHERE {IN_FILM}",
             (since, since, since),
         ).fetchone()
-        waiting = db.execute("SELECT count(*) FROM photos WHERE stage IN ('received', 'located')").fetchone()[0]
         remaking = db.execute(f"SELECT count(*) FROM photos WHERE {IN_FILM} AND tries <= 3 AND canvas_id <> (SELECT max(id) FROM canvases)").fetchone()[0]
-    return FilmNews(row[0], row[1] or 0, row[2], row[3], waiting, remaking)
+    return FilmNews(row[0], row[1] or 0, row[2], row[3], remaking)
 
 
 def publish_reel(ledger: Ledger, reel: ReelRow) -> None:

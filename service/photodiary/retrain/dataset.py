@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from photodiary.darkroom import disturb
+from photodiary.diary.eyes import eyes_from_name
 from photodiary.errors import BadLabels
 
-ORIGINAL_NAME = re.compile(r"^\d+_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)\.jpe?g$", re.IGNORECASE)
 # How often a source is drawn: lfw is the bulk but grey and the least like a selfie, the sharp portraits are few.
 SOURCE_WEIGHT = {"lfw": 0.6, "webfaces": 2.0, "ytf": 1.5, "prajna": 3.0, "sportcelebs": 6.0, "alae": 6.0, "canada": 15.0}
 DEFAULT_WEIGHT = 2.0
@@ -49,19 +48,13 @@ class Face:
 def load_faces(path: Path) -> list[Face]:
     """Read shards with labels.csv, any label CSV, or a folder of `N_row_col_row_col.jpg`.  Raises BadLabels."""
     if path.is_dir() and not (path / "labels.csv").exists():
-        faces = [_from_name(file) for file in sorted(path.iterdir()) if ORIGINAL_NAME.match(file.name)]
+        named = [(file, eyes) for file in sorted(path.iterdir()) if (eyes := eyes_from_name(file.name)) is not None]
+        faces = [Face(file.read_bytes(), np.array(eyes), "named", file.name, file.name) for file, eyes in named]
     else:
         faces = list(_from_csv(path / "labels.csv" if path.is_dir() else path))
     if not faces:
         raise BadLabels(f"{path}: no labelled faces found; give shards with labels.csv, a label CSV or a folder of N_row_col_row_col.jpg")
     return faces
-
-
-def _from_name(file: Path) -> Face:
-    match = ORIGINAL_NAME.match(file.name)
-    assert match is not None
-    row_l, col_l, row_r, col_r = (float(group) for group in match.groups())
-    return Face(file.read_bytes(), np.array([[col_l, row_l], [col_r, row_r]]), "named", file.name, file.name)
 
 
 def _from_csv(table: Path) -> Iterator[Face]:

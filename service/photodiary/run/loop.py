@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import structlog
@@ -32,7 +31,6 @@ class Loop:
         self._nudged = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self.beat = time.monotonic()
         self.idle = False
         self.trouble: str | None = None
         self.gave_up = False
@@ -62,7 +60,6 @@ class Loop:
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            self.beat = time.monotonic()
             wait = 0.0
             try:
                 self._nudged.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,15 +12,13 @@ from typing import Any
 
 from photodiary.darkroom.darkroom import Darkroom, Inspection
 from photodiary.darkroom.limits import DarkroomConfig
-from photodiary.diary.eyes import DoubtConfig, EyePair, Point, Sighting, triage
+from photodiary.diary.eyes import DoubtConfig, EyePair, Point, Sighting, eyes_from_name, triage
 from photodiary.diary.photo import digest_of, shown_name
 from photodiary.errors import BadLabels, Held, PhotodiaryError
 from photodiary.inbox import files
 from photodiary.locate.config import LocateConfig
 from photodiary.locate.views import DarkroomView, Locator
 from photodiary.run.models import resident
-
-ORIGINAL_NAME = re.compile(r"^\d+_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)\.jpe?g$", re.IGNORECASE)
 
 
 def _predict(path: Path, locator: Locator, darkroom: Darkroom) -> tuple[Sighting, Inspection, float]:
@@ -61,11 +58,7 @@ def read_labels(path: Path) -> list[tuple[Path, EyePair]]:
     if path.is_dir() and (path / "labels.csv").exists():
         path = path / "labels.csv"
     if path.is_dir():
-        named = [(file, match) for file in sorted(path.iterdir()) if (match := ORIGINAL_NAME.match(file.name))]
-        found = []
-        for file, match in named:
-            row_left, column_left, row_right, column_right = (float(group) for group in match.groups())
-            found.append((file, EyePair(Point(column_left, row_left), Point(column_right, row_right))))
+        found = [(file, eyes) for file in sorted(path.iterdir()) if (eyes := eyes_from_name(file.name)) is not None]
     else:
         found = list(_rows(path))
     if not found:
