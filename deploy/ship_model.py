@@ -27,7 +27,7 @@ from photodiary.locate.config import LocateConfig
 from photodiary.locate.locator import EyeLocator
 from photodiary.retrain.dataset import Face, Studio, load_faces
 
-SCENES = 700
+SCENES = 400
 SCENE_SIZE = 448
 
 

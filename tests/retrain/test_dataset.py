@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from photodiary.darkroom import disturb
 from photodiary.errors import BadLabels
-from photodiary.retrain.dataset import Batches, Face, Studio, load_faces
+from photodiary.retrain.dataset import Batches, Face, Studio, corrected, load_faces
 from photodiary.retrain.training import Trainer, TrainingConfig
 
 SIZE = 128
@@ -161,7 +161,8 @@ def test_shards_are_read(dots, tmp_path: Path) -> None:
     for given in (tmp_path, tmp_path / "labels.csv"):
         faces = load_faces(given)
         assert [(f.data, f.source, f.person, f.name) for f in faces] == [(f.data, "lfw", f.person, f.name) for f in pictures]
-        assert np.allclose([f.eyes for f in faces], [f.eyes for f in pictures])
+        for read, made in zip(faces, pictures, strict=True):
+            assert np.allclose(read.eyes, corrected(made.eyes, "lfw"))
 
 
 def test_names_with_rows_and_columns_are_read(dots, tmp_path: Path) -> None:
@@ -230,3 +231,12 @@ def test_batches_do_not_depend_on_loaders_or_on_stopping(dots) -> None:
     assert same(batches(studio, 0, 5, 2), truth)
     assert same(batches(studio, 3, 2, 0), truth[3:])
     assert not same(truth[:2], truth[2:4])
+
+
+def test_constant_errors_of_a_source_are_taken_out() -> None:
+    """Pixels up and left, and a part of the IOD down in the upright face; other sources stay as they are."""
+    level = np.array([[10.0, 50.0], [110.0, 50.0]])
+    assert np.allclose(corrected(level, "alae") - level, [-0.26, -0.26 + 0.6])
+    lying = np.array([[50.0, 10.0], [50.0, 110.0]])  # tilted by 90 degrees clockwise: down in the face is left in the picture
+    assert np.allclose(corrected(lying, "webfaces") - lying, [-0.6, 0.0])
+    assert corrected(level, "named") is level

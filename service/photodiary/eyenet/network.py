@@ -142,7 +142,9 @@ def loss(maps: Maps, faces: Tensor, weight: Tensor) -> tuple[Tensor, dict[str, f
     vote = torch.where(target > 0.135, target, 0.0) * weight[:, None, None, None]  # within 1.6 cells
     total = vote.sum().clamp(min=1e-3)
     distance = (maps.offset - offset_target).abs()  # (B, 2, 2, h, w)
-    offset_loss = (distance.sum(2) * vote).sum() / total
+    # An eye whose place cannot be known (dark, blurred, tiny) must not drown the ones that can be placed exactly.
+    exact = vote * torch.exp(-maps.scale.detach()).clamp(max=40.0)
+    offset_loss = (distance.sum(2) * exact).sum() / exact.sum().clamp(min=1e-3)
     partner_loss = ((maps.partner - partner_delta).abs().sum(2) * vote * known).sum() / (vote * known).sum().clamp(min=1e-3) / PARTNER_UNIT
     residual = (maps.offset - offset_target).square().sum(2).add(1e-6).sqrt().detach()
     scale_loss = ((maps.scale + residual * torch.exp(-maps.scale)) * vote).sum() / total

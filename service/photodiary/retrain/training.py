@@ -26,7 +26,8 @@ WEIGHTS = "eyenet.safetensors"
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How the base model is trained.  `large_from` is the share of the samples after which `size` gives way to `large_size`."""
+    """How the base model is trained.  `large_from` is the share of the samples after which `size` gives way to `large_size`;
+    settle: share of the samples at the end over which the learning rate falls."""
 
     backbone: str = "regnety_006"
     samples: int = 220_000
@@ -37,6 +38,7 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup: int = 24_000
+    settle: float = 0.5
     ema: float = 0.998
     seed: int = 1
     loaders: int = 1
@@ -44,10 +46,14 @@ class TrainingConfig:
 
 
 def learning_rate(config: TrainingConfig, seen: int) -> float:
-    """Linear warm-up, then half a cosine down to 1 % of the peak; a function of samples seen alone."""
+    """Linear warm-up, a level stretch, then half a cosine down to 1 % of the peak; a function of samples seen alone.
+
+    The level stretch does not depend on `samples`, so a training can be made longer or shorter until it settles.
+    """
     if seen < config.warmup:
         return config.learning_rate * (seen + config.batch) / (config.warmup + config.batch)
-    share = min(1.0, (seen - config.warmup) / max(1, config.samples - config.warmup))
+    start = config.samples * (1 - config.settle)
+    share = min(1.0, max(0.0, (seen - start) / max(1.0, config.samples - start)))
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
