@@ -16,12 +16,26 @@ Light = NDArray[np.float32]
 Mask = NDArray[np.float32]
 
 
+def single_thread() -> None:
+    """A process that makes samples beside others computes in one thread."""
+    cv2.setNumThreads(1)
+
+
 def decode_small(data: bytes) -> Picture:
     """A small trusted training JPEG to RGB (H, W, 3).  Raises ValueError when it is no picture."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise ValueError("not a picture that can be decoded")
     return np.asarray(image, dtype=np.uint8)
+
+
+def decode_cutout(data: bytes) -> Picture:
+    """A trusted picture to RGB (H, W, 3), or RGBA (H, W, 4) when it has transparency.  Raises ValueError when it is no picture."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 3 or image.dtype != np.uint8:
+        return decode_small(data)
+    order = [2, 1, 0, 3][: image.shape[2]]
+    return np.ascontiguousarray(image[..., order])
 
 
 def place(image: Picture, matrix: NDArray[np.float64], size: int) -> Picture:

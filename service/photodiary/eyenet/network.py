@@ -117,7 +117,7 @@ def pixels_to_cells(points: Tensor) -> Tensor:
 
 
 def loss(maps: Maps, faces: Tensor, weight: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """Quality-focal loss on the scores, L1 on offset and partner near the eyes, Laplace likelihood for the scale.
+    """Quality-focal loss on the scores, L1 on offset, mean vote and partner near the eyes, Laplace likelihood for the scale.
 
     faces: (B, F, 2, 2) eye centres in pixels of the input, NaN where a photo has fewer faces
     weight: (B,) trust in the label
@@ -145,9 +145,16 @@ def loss(maps: Maps, faces: Tensor, weight: Tensor) -> tuple[Tensor, dict[str, f
     # An eye whose place cannot be known (dark, blurred, tiny) must not drown the ones that can be placed exactly.
     exact = vote * torch.exp(-maps.scale.detach()).clamp(max=40.0)
     offset_loss = (distance.sum(2) * exact).sum() / exact.sum().clamp(min=1e-3)
+    # The votes around a peak are averaged when the network is asked, so their mean has to be right, not only each of them.
+    voters = torch.where(near > 0.4, probability.detach()[:, None].square(), 0.0)  # (B, F, 2, h, w): within 1.1 cells
+    votes = voters.sum((-2, -1))  # (B, F, 2)
+    mean_vote = ((grid + maps.offset)[:, None] * voters[:, :, :, None]).sum((-2, -1)) / votes.clamp(min=1e-6)[..., None]  # (B, F, 2, 2)
+    certain = (torch.exp(-maps.scale.detach()).clamp(max=40.0)[:, None] * voters).sum((-2, -1)) / votes.clamp(min=1e-6)
+    certain = certain * (votes > 1e-3) * weight[:, None, None]
+    mean_loss = ((mean_vote - eyes.nan_to_num(0.0)).abs().sum(-1) * certain).sum() / certain.sum().clamp(min=1e-3)
     partner_loss = ((maps.partner - partner_delta).abs().sum(2) * vote * known).sum() / (vote * known).sum().clamp(min=1e-3) / PARTNER_UNIT
     residual = (maps.offset - offset_target).square().sum(2).add(1e-6).sqrt().detach()
     scale_loss = ((maps.scale + residual * torch.exp(-maps.scale)) * vote).sum() / total
-    combined = score_loss + 2.0 * offset_loss + 0.3 * partner_loss + 0.1 * scale_loss
-    parts = {"score": score_loss.item(), "offset": offset_loss.item(), "partner": partner_loss.item(), "scale": scale_loss.item()}
+    combined = score_loss + offset_loss + 2.0 * mean_loss + 0.3 * partner_loss + 0.1 * scale_loss
+    parts = {"score": score_loss.item(), "offset": offset_loss.item(), "mean": mean_loss.item(), "partner": partner_loss.item(), "scale": scale_loss.item()}
     return combined, parts

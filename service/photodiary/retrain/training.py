@@ -8,17 +8,21 @@ import pickle
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from photodiary.darkroom import disturb
 from photodiary.errors import BadModel
 from photodiary.eyenet import weights
 from photodiary.eyenet.network import EyeNet, EyeNetConfig, loss
-from photodiary.retrain.dataset import Batches, Face, Studio
+from photodiary.retrain.dataset import Face
+from photodiary.retrain.studio import Batches, Studio
 
 STATE = "training.pt"
 WEIGHTS = "eyenet.safetensors"
@@ -26,20 +30,26 @@ WEIGHTS = "eyenet.safetensors"
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How the base model is trained.  `large_from` is the share of the samples after which `size` gives way to `large_size`;
-    settle: share of the samples at the end over which the learning rate falls."""
+    """How the base model is trained.
+
+    size, scene_size: pixels of close crops and of whole scenes; scene_every: every so many batches one is of scenes.
+    settle: share of the samples at the end over which the learning rate falls.
+    freeze_norm_from: share of the samples after which batch norm keeps its statistics (crops and scenes come in batches of their own, and
+    serving sees one photo at a time); weights given to start from are settled, so with them it is 0.
+    """
 
     backbone: str = "regnety_006"
     samples: int = 220_000
     batch: int = 48
-    size: int = 160
-    large_size: int = 192
-    large_from: float = 0.7
+    size: int = 128
+    scene_size: int = 192
+    scene_every: int = 4
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup: int = 24_000
     settle: float = 0.5
-    ema: float = 0.998
+    freeze_norm_from: float = 0.4
+    ema: float = 0.999
     seed: int = 1
     loaders: int = 1
     save_every_s: float = 300.0
@@ -90,10 +100,13 @@ class ConsiderateThreads:
 class Trainer:
     """One training run with its state under `folder`; call `run` until it returns True."""
 
-    def __init__(self, faces: list[Face], folder: Path, config: TrainingConfig, *, init: Path | None = None, threads: int = 1) -> None:
-        self.config = config
+    def __init__(self, faces: list[Face], folder: Path, config: TrainingConfig, *, init: Path | None = None, threads: int = 1,
+                 scenery: list[NDArray[np.uint8]] | None = None) -> None:  # fmt: skip
+        self.config = config if init is None else replace(config, freeze_norm_from=0.0)
+        config = self.config
         self.folder = folder
         self.faces = [face for face in faces if not face.held_out]
+        self.scenery = scenery or []
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.threads = ConsiderateThreads(threads) if self.device.type == "cpu" else None
         torch.manual_seed(config.seed)
@@ -148,22 +161,13 @@ class Trainer:
     def run(self, report: Callable[[str], None], keep_going: Callable[[], bool] = lambda: True) -> bool:
         """Train until all samples were seen (True) or `keep_going` says stop (False); state is saved either way."""
         config = self.config
-        border = int(config.samples * config.large_from)
-        while self.seen < config.samples:
-            large = self.seen >= border
-            end = config.samples if large else border
-            size = config.large_size if large else config.size
-            finished = self._stretch(size, math.ceil((end - self.seen) / config.batch), report, keep_going)
-            self.save()
-            if not finished:
-                return False
-        return True
-
-    def _stretch(self, size: int, batches: int, report: Callable[[str], None], keep_going: Callable[[], bool]) -> bool:
-        config = self.config
-        studio = Studio(self.faces, size, config.seed)
+        if self.seen >= config.samples:
+            return True
+        studios = [Studio(self.faces, config.size, config.seed, close=True, scenery=self.scenery)] * (config.scene_every - 1)
+        studios.append(Studio(self.faces, config.scene_size, config.seed, close=False, scenery=self.scenery))
+        left = math.ceil((config.samples - self.seen) / config.batch)
         loader = DataLoader(
-            Batches(studio, config.batch, self.seen // config.batch, batches), batch_size=None, num_workers=config.loaders,
+            Batches(studios, config.batch, self.seen // config.batch, left), batch_size=None, num_workers=config.loaders,
             prefetch_factor=4 if config.loaders else None, worker_init_fn=_be_nice,
         )  # fmt: skip
         saved = reported = before = time.monotonic()
@@ -181,18 +185,22 @@ class Trainer:
             if now - reported > 60:
                 rate = count * config.batch / (now - reported)
                 means = " ".join(f"{key} {value / count:.4f}" for key, value in sums.items())
-                report(f"{self.seen:,} of {config.samples:,} samples, {size} px, {rate:.0f} a second, rate {learning_rate(config, self.seen):.2e}, {means}")
+                report(f"{self.seen:,} of {config.samples:,} samples, {rate:.0f} a second, rate {learning_rate(config, self.seen):.2e}, {means}")
                 sums, count, reported = {}, 0, now
             if now - saved > config.save_every_s:
                 self.save()
                 saved = now
             if not keep_going():
+                self.save()
                 return False
+        self.save()
         return True
 
     def _step(self, pixels: Tensor, faces: Tensor, trust: Tensor) -> dict[str, float]:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.seen)
+        if self.seen >= self.config.freeze_norm_from * self.config.samples:
+            _freeze_norm(self.net)
         pixels = pixels.to(self.device, non_blocking=True).float()
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             maps = self.net(pixels)
@@ -212,8 +220,15 @@ class Trainer:
         return parts
 
 
+def _freeze_norm(net: nn.Module) -> None:
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
 def _be_nice(_: int) -> None:
     """A loader leaves the signals to the trainer, which still wants its samples until it has saved."""
     os.nice(5)
+    disturb.single_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -13,14 +13,15 @@ from types import FrameType
 
 def train(options: argparse.Namespace) -> int:
     """Train or go on training.  Ctrl-C or SIGTERM keeps the state and leaves."""
-    from photodiary.retrain.dataset import load_faces
+    from photodiary.retrain.dataset import load_faces, load_scenery
     from photodiary.retrain.training import WEIGHTS, Trainer, TrainingConfig
 
-    given = {"samples": options.samples, "backbone": options.backbone, "batch": options.batch}
+    given = {"samples": options.samples, "backbone": options.backbone, "batch": options.batch, "learning_rate": options.rate}
     config = TrainingConfig(**{key: value for key, value in given.items() if value is not None})
     faces = load_faces(Path(options.faces))
     threads = options.threads or len(os.sched_getaffinity(0))
-    trainer = Trainer(faces, Path(options.out), config, init=None if options.init is None else Path(options.init), threads=threads)
+    scenery = None if options.scenery is None else load_scenery(Path(options.scenery))
+    trainer = Trainer(faces, Path(options.out), config, init=None if options.init is None else Path(options.init), threads=threads, scenery=scenery)
     stopping = []
 
     def stop(number: int, frame: FrameType | None) -> None:
