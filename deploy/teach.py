@@ -16,7 +16,7 @@ import os
 import tarfile
 from pathlib import Path
 
-os.environ["GLOG_minloglevel"] = "3"
+os.environ["GLOG_minloglevel"] = "3"  # noqa: SIM112 - the name that abseil reads
 import cv2
 import mediapipe
 import numpy as np

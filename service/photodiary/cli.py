@@ -10,6 +10,7 @@ from typing import Any
 
 from photodiary.errors import BadConfig, BadUsage, PhotodiaryError, Transient
 
+LABELS = "CSV with file,left_x,left_y,right_x,right_y, or a folder of N_row_col_row_col.jpg"
 EXIT_USAGE, EXIT_AGAIN, EXIT_CONFIG = 64, 75, 78
 
 
@@ -59,8 +60,13 @@ def parser() -> argparse.ArgumentParser:
     locate.add_argument("files", nargs="+", metavar="FILE")
     locate.add_argument("--json", action="store_true", help="one JSON object a line and file")
     evaluate = verb("evaluate", "predict labelled photos and score the predictions", "evaluate")
-    evaluate.add_argument("labels", metavar="LABELS", help="CSV with file,left_x,left_y,right_x,right_y, or a folder of N_row_col_row_col.jpg")
+    evaluate.add_argument("labels", metavar="LABELS", help=LABELS)
     evaluate.add_argument("--json", action="store_true", help="for scripts")
+    evaluate.add_argument("--report", metavar="DIR", help="also write a page with curves and the worst photos, DIR/index.html; DIR then shows faces")
+    compare = verb("compare", "the same for our model, OpenCV's Haar cascades and MediaPipe, side by side", "compare")
+    compare.add_argument("labels", metavar="LABELS", help=LABELS)
+    compare.add_argument("--json", action="store_true", help="for scripts")
+    compare.add_argument("--rivals", default=".rivals", metavar="DIR", help="environment with MediaPipe that deploy/rivals.sh makes (default: %(default)s)")
     render = verb("render", "make the film now", "render")
     render.add_argument("--full", action="store_true", help="also when it would show nothing new")
     render.add_argument("--dry-run", action="store_true", help="only say what the film would show")

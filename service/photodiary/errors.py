@@ -17,7 +17,8 @@ PhotodiaryError
     ├── BadConfig       the configuration is wrong (exit 78)
     ├── BadUsage        a verb was called wrongly (exit 64)
     ├── BadLabels       a label file is wrong
-    └── BadModel        a model file is missing, torn or of another kind
+    ├── BadModel        a model file is missing, torn or of another kind
+    └── NoRival         another locator, for comparing, is not installed or does not work
 """
 
 from __future__ import annotations
@@ -107,4 +108,8 @@ class BadLabels(Permanent):
 
 
 class BadModel(Permanent):
+    pass
+
+
+class NoRival(Permanent):
     pass

@@ -52,6 +52,9 @@ OWNERS = {
 }
 ANYWHERE = {"numpy", "structlog"}  # numpy is the language pictures are handed around in; structlog: see `one_log`
 
+# Programs of another environment: run, never imported, so they know nothing of ours and their libraries are not our dependencies.
+FOREIGN = {"photodiary.retrain.rival_mediapipe": {"mediapipe", "numpy"}}  # deploy/rivals.sh makes its environment: mediapipe needs an old numpy
+
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "pillow_heif": "pillow-heif", "pydantic_settings": "pydantic-settings"}
 NOT_IMPORTED = {
     "torchvision": "timm imports it, and its release must match torch's",
@@ -161,12 +164,26 @@ def owners(house: House) -> list[str]:
     """Each outside library is known in the rooms that own it only."""
     complaints = []
     for module in house.values():
+        if module.name in FOREIGN:
+            continue
         for target, line in module.imports:
             top = target.split(".")[0]
             if top in OWNERS and module.room not in OWNERS[top]:
                 complaints.append(f"{module.at(line)}: {top} belongs to {', '.join(sorted(OWNERS[top]))}")
             elif outside(target) and top not in OWNERS and top not in ANYWHERE:
                 complaints.append(f"{module.at(line)}: {top} has no owner")
+    return complaints
+
+
+def foreigners(house: House) -> list[str]:
+    """A program of another environment imports nothing of ours and only its own libraries; nobody imports it."""
+    complaints = []
+    for module in house.values():
+        for target, line in module.imports:
+            if target in FOREIGN:
+                complaints.append(f"{module.at(line)}: {target} is run, never imported")
+            if module.name in FOREIGN and (own(target) or outside(target)) and target.split(".")[0] not in FOREIGN[module.name]:
+                complaints.append(f"{module.at(line)}: its environment has no {target.split('.')[0]}")
     return complaints
 
 
@@ -211,7 +228,7 @@ def lengths(house: House) -> list[str]:
 def declared(house: House, pyproject: str) -> list[str]:
     """What is imported is declared, and what is declared is imported or has a written reason."""
     listed = {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in tomllib.loads(pyproject)["project"]["dependencies"]}
-    tops = {top for module in house.values() for target, _ in module.imports if (top := outside(target))}
+    tops = {top for module in house.values() if module.name not in FOREIGN for target, _ in module.imports if (top := outside(target))}
     used = {DISTRIBUTIONS.get(top, top) for top in tops}
     return (
         [f"{name}: imported, not declared" for name in sorted(used - listed)]
@@ -222,7 +239,7 @@ def declared(house: House, pyproject: str) -> list[str]:
 
 # -- held against the house ------------------------------------------------------------------------------------------------------
 
-RULES: tuple[Callable[[House], list[str]], ...] = (floors, cycles, owners, one_log, unworldly, lengths)
+RULES: tuple[Callable[[House], list[str]], ...] = (floors, cycles, owners, foreigners, one_log, unworldly, lengths)
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +299,8 @@ OFFENDERS: dict[str, tuple[Callable[[House], list[str]], dict[str, str], str]] =
     "stolen library": (owners, {"inbox/a.py": "import sqlite3\n"}, "sqlite3 belongs to ledger"),
     "stolen part": (owners, {"run/a.py": "def f():\n    from torch.nn import functional\n"}, "torch belongs to eyenet, locate, retrain"),
     "new library": (owners, {"run/a.py": "import requests\n"}, "requests has no owner"),
+    "homesick program": (foreigners, {"retrain/rival_mediapipe.py": "from photodiary.diary import eyes\n"}, "its environment has no photodiary"),
+    "imported program": (foreigners, {"retrain/a.py": "from photodiary.retrain import rival_mediapipe\n", "retrain/rival_mediapipe.py": ""}, "never imported"),
     "second log": (one_log, {"run/a.py": "import structlog\nstructlog.configure(processors=[])\n"}, "structlog.configure belongs to logs"),
     "second log by name": (one_log, {"run/a.py": "from structlog import configure\n"}, "only structlog.get_logger"),
     "words with numpy": (unworldly, {"diary/a.py": "import numpy\n"}, "numpy is not in the standard library"),

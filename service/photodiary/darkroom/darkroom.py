@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.calendar import ExifDates
 from photodiary.diary.canvas import Canvas, Matrix
+from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Digest
 from photodiary.errors import Held, Unreadable, WorkerLost
 
@@ -115,15 +116,24 @@ class Darkroom:
 
     def thumbnail(self, digest: Digest, load: Load, side: int) -> Pixels:
         """The whole photo, upright RGB (h, w, 3), at most `side` pixels on the longer side."""
-        return _pixels(*self._ask(digest, load, verb="thumbnail", side=side))
+        whole: Pixels = _pixels(*self._ask(digest, load, verb="thumbnail", side=side))[0]
+        return whole
 
-    def crop(self, digest: Digest, load: Load, matrix: Matrix, size: tuple[int, int]) -> Pixels:
-        """The photo mapped by `matrix` onto (width, height), RGB; outside the photo its edge is continued."""
-        return _pixels(*self._ask(digest, load, verb="crop", matrix=matrix, size=size))
+    def crops(self, digest: Digest, load: Load, matrices: Sequence[Matrix], size: tuple[int, int]) -> Pixels:
+        """The photo mapped by each of the matrices onto (width, height), RGB (n, h, w, 3); outside the photo its edge is continued."""
+        return _pixels(*self._ask(digest, load, verb="crops", matrices=list(matrices), size=size))
 
     def frame(self, digest: Digest, load: Load, matrix: Matrix, canvas: Canvas) -> bytes:
         """The finished frame as JPEG, its border filled."""
         return self._ask(digest, load, verb="frame", matrix=matrix, size=(canvas.width, canvas.height))[1]
+
+    def haar(self, digest: Digest, load: Load) -> EyePair | None:
+        """The eyes as OpenCV's Haar cascades see them, the baseline of `compare`; None where they see none."""
+        reply, _ = self._ask(digest, load, verb="haar")
+        if reply["eyes"] is None:
+            return None
+        left, right = ((float(x), float(y)) for x, y in reply["eyes"])
+        return EyePair(Point(*left), Point(*right))
 
     def close(self) -> None:
         for worker in self._workers:

@@ -15,13 +15,25 @@ MARGIN = 4  # source pixels kept around what a warp needs, for the interpolation
 JPEG_QUALITY = 93
 
 
-def thumbnail(pixels: Pixels, side: int) -> tuple[Pixels, float, float]:
-    """At most `side` pixels on the longer side.  Returns the picture and the scales x and y that were really used."""
+def halved(pixels: Pixels) -> Pixels:
+    """The mean of every 2 x 2 pixels; an odd last row or column counts twice.  Pixel p lies at 2 p + 0.5 of the source."""
     height, width = pixels.shape[:2]
-    shrink = min(1.0, side / max(height, width))
-    size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    out = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return out, size[0] / width, size[1] / height
+    if height % 2 or width % 2:
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(cv2.resize(pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def halvings(scale: float) -> int:
+    """How often a source may be halved before it is shrunk to `scale` of its size: half of the needed pixels stay on top."""
+    return max(0, math.floor(math.log2(0.5 / scale))) if scale > 0 else 0
+
+
+def thumbnail_matrix(size: tuple[int, int], side: int) -> tuple[Matrix, tuple[int, int]]:
+    """How a photo of `size` (w, h) is shown whole with at most `side` pixels on the longer side: (2, 3) matrix and (w, h)."""
+    shrink = min(1.0, side / max(size))
+    small = max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
+    fx, fy = small[0] / size[0], small[1] / size[1]
+    return np.array([[fx, 0, 0.5 * fx - 0.5], [0, fy, 0.5 * fy - 0.5]]), small
 
 
 def warp(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> tuple[Pixels, bool]:

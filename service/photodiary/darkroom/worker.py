@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from photodiary.darkroom import decode, warp
+from photodiary.darkroom import decode, haar, warp
 from photodiary.errors import Held, Unreadable
 
 KEEP_BYTES = 100_000_000  # decoded photos a worker remembers
@@ -31,6 +31,7 @@ class Darkbox:
     def __init__(self, max_megapixels: float) -> None:
         self.max_megapixels = max_megapixels
         self._kept: OrderedDict[str, decode.Photo] = OrderedDict()
+        self._halved: tuple[str, list[warp.Pixels]] = ("", [])  # of the photo looked at last: pixels at 1, 1/2, 1/4 ... of their size
 
     def photo(self, digest: str, data: bytes, need: float) -> decode.Photo | None:
         """The decoded photo at a resolution of at least `need` (1 = as stored); None when its bytes are needed to make it."""
@@ -47,11 +48,27 @@ class Darkbox:
             self._kept.popitem(last=False)
         return photo
 
+    def shrunk(self, digest: str, photo: decode.Photo, matrix: warp.Matrix) -> tuple[warp.Pixels, warp.Matrix]:
+        """A smaller copy of the photo that still has more pixels than a warp by `matrix` shows, and the matrix for it.
+
+        Halving is quick and is done once a photo; area averaging of millions of pixels for each look is not.
+        """
+        if self._halved[0] != digest or self._halved[1][0] is not photo.pixels:
+            self._halved = digest, [photo.pixels]
+        levels = self._halved[1]
+        wanted = warp.halvings(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))))
+        while len(levels) <= wanted and min(levels[-1].shape[:2]) >= 32:
+            levels.append(warp.halved(levels[-1]))
+        level = min(wanted, len(levels) - 1)
+        grow = 2**level
+        return levels[level], matrix @ np.array([[grow, 0, (grow - 1) / 2], [0, grow, (grow - 1) / 2], [0, 0, 1]])
+
 
 def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     """Carry out one request; the answer is a JSON head and bytes."""
     matrix = np.array(head["matrix"], np.float64) if "matrix" in head else None
-    need = 0.0 if matrix is None else float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    scales = [abs(float(np.linalg.det(np.array(m)[:, :2]))) for m in (*head.get("matrices", ()), *([] if matrix is None else [matrix]))]
+    need = max(scales, default=0.0) ** 0.5
     photo = box.photo(head["digest"], data, need)
     if photo is None:
         return {"missing": True}, b""
@@ -60,18 +77,33 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
         header = photo.header
         width, height = header.upright
         return {"format": header.format, "width": width, "height": height, "dates": vars(header.dates)}, b""
+    if verb == "haar":
+        return {"eyes": _haar(photo)}, b""
     if verb == "thumbnail":
-        out, _, _ = warp.thumbnail(photo.pixels, head["side"])
-        return {"shape": out.shape}, out.tobytes()
-    assert matrix is not None
-    matrix = matrix @ photo.to_full()  # coordinates are those of the full size
+        matrix, size = warp.thumbnail_matrix(photo.header.upright, int(head["side"]))
+        return _looks(box, head["digest"], photo, [matrix], size)
     size = (int(head["size"][0]), int(head["size"][1]))
-    if verb == "crop":
-        out, _ = warp.warp(photo.pixels, matrix, size)
-        return {"shape": out.shape}, out.tobytes()
+    if verb == "crops":
+        return _looks(box, head["digest"], photo, [np.array(m, np.float64) for m in head["matrices"]], size)
+    assert matrix is not None
     if verb == "frame":
-        return {}, warp.encode(warp.frame(photo.pixels, matrix, size))
+        return {}, warp.encode(warp.frame(photo.pixels, matrix @ photo.to_full(), size))
     raise ValueError(f"unknown request {verb!r}")
+
+
+def _looks(box: Darkbox, digest: str, photo: decode.Photo, matrices: list[warp.Matrix], size: tuple[int, int]) -> tuple[dict[str, Any], bytes]:
+    """The photo mapped by each matrix (from upright full-size pixels), one picture after the other."""
+    pictures = []
+    for matrix in matrices:
+        source, local = box.shrunk(digest, photo, matrix @ photo.to_full())
+        pictures.append(warp.warp(source, local, size)[0])
+    return {"shape": (len(pictures), *pictures[0].shape)}, b"".join(picture.tobytes() for picture in pictures)
+
+
+def _haar(photo: decode.Photo) -> haar.Eyes | None:
+    """The cascades' eyes in upright pixels of the full size."""
+    found = haar.eyes(photo.pixels)
+    return None if found is None else [(photo.to_full() @ [*eye, 1])[:2].tolist() for eye in found]
 
 
 def serve(connection: Connection, box: Darkbox) -> None:

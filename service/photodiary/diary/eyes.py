@@ -123,14 +123,14 @@ class Triage:
 
 
 def triage(sighting: Sighting, doubt: DoubtConfig) -> Triage:
-    """No face: left out.  A human's eyes: into the film.  Else the expected error decides whether to ask and whether to wait."""
+    """No face: left out.  A human's eyes: into the film.  Somebody else: asked, and left out until then.  Else the expected error decides."""
     if sighting.eyes is None:
         return Triage(Stage.EXCLUDED, doubtful=False, reason=sighting.reason or "no_face")
     if sighting.human:
         return Triage(Stage.LOCATED, doubtful=False, reason=None)
     error = math.inf if sighting.expected_error is None else sighting.expected_error
-    unclear = sighting.reason in ("several_faces", "not_this_person")
-    if error > doubt.leave_out_above:
+    unclear = sighting.reason == "several_faces"
+    if error > doubt.leave_out_above or sighting.reason == "not_this_person":
         return Triage(Stage.DOUBTFUL, doubtful=True, reason=sighting.reason or "unsure")
     if error > doubt.ask_above or unclear:
         return Triage(Stage.LOCATED, doubtful=True, reason=sighting.reason or "unsure")

@@ -7,6 +7,7 @@ partner eye lies (which keeps the eyes of two people apart).
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,12 @@ import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STRIDE = 8
 EYES = 2  # left in the picture, right in the picture
 CHANNELS_PER_EYE = 6  # score, offset x, offset y, log scale, partner x, partner y
+LIKENESS_GRID = 4  # cells a side
 PARTNER_UNIT = 8.0  # the partner vector is predicted in units of eight cells
 
 _MEAN = (0.485, 0.456, 0.406)
@@ -28,13 +31,17 @@ _STD = (0.229, 0.224, 0.225)
 class EyeNetConfig:
     """What the network is made of; stored beside the weights so that they can be loaded without guessing.
 
-    doubt: (floor, own, spread), the expected error in % of IOD = floor + own * the network's own estimate + spread * how far the
-    looks lie apart, all in % of IOD; measured on held-out people (`deploy/ship_model.py`).
+    doubt: weights of (1, own, spread, faintness, strayed) in the expected error in % of IOD; what they weigh is said at
+    `locate.choosing.expected_error`, how they are found in `deploy/ship_model.py`.
+    likeness: numbers that say what a face looks like, 0 when the weights have no such part.
+    odds: weights of (1, likeness to the gallery, the gallery's likeness to itself) in the log odds that a face is the diary's person.
     """
 
     backbone: str = "regnety_006"
     width: int = 96
-    doubt: tuple[float, float, float] = (0.5, 1.0, 1.0)
+    doubt: tuple[float, float, float, float, float] = (0.5, 1.0, 1.0, 0.0, 0.0)
+    likeness: int = 0
+    odds: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,28 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
+class Likeness(nn.Module):
+    """What a face looks like, read off the backbone's map at stride 16 of an upright crop of 128 px: a linear map that was fitted so that
+    photos of one person lie close together (`retrain/likeness.py`)."""
+
+    mean: Tensor
+    projection: Tensor
+
+    def __init__(self, channels: int, dimensions: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels * LIKENESS_GRID**2))
+        self.register_buffer("projection", torch.zeros(channels * LIKENESS_GRID**2, dimensions))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, dimensions), each of length 1, from the map (B, C, h, w)."""
+        return F.normalize(F.normalize(likeness_input(features) - self.mean) @ self.projection)
+
+
+def likeness_input(features: Tensor) -> Tensor:
+    """The map at stride 16, averaged to a coarse grid and flattened: (B, C * grid * grid)."""
+    return F.adaptive_avg_pool2d(features.float(), LIKENESS_GRID).flatten(1)
+
+
 class EyeNet(nn.Module):
     """Photo in, `Maps` out.  Input: (B, 3, H, W), RGB in 0..255, H and W multiples of 32."""
 
@@ -76,6 +105,7 @@ class EyeNet(nn.Module):
         self.smooth = nn.ModuleList([_block(config.width, config.width) for _ in channels])
         self.tower = nn.Sequential(_block(config.width, config.width), _block(config.width, config.width))
         self.head = nn.Conv2d(config.width, EYES * CHANNELS_PER_EYE, 1)
+        self.likeness = Likeness(channels[1], config.likeness) if config.likeness else None
         nn.init.normal_(self.head.weight, std=0.01)
         bias = torch.zeros(EYES, CHANNELS_PER_EYE)
         bias[:, 0] = -4.0  # nearly every cell holds no eye
@@ -84,8 +114,16 @@ class EyeNet(nn.Module):
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
 
     def forward(self, pixels: Tensor) -> Maps:
+        return self.read(self.features(pixels))
+
+    def features(self, pixels: Tensor) -> list[Tensor]:
+        """The backbone's maps at strides 8, 16 and 32: (B, C, H/8, W/8), ..."""
         x = (pixels - self.mean) / self.std  # (B, 3, H, W)
-        features = self.backbone(x.contiguous(memory_format=torch.channels_last))
+        maps: list[Tensor] = self.backbone(x.contiguous(memory_format=torch.channels_last))
+        return maps
+
+    def read(self, features: list[Tensor]) -> Maps:
+        """What the features say of eyes."""
         top = self.smooth[2](self.lateral[2](features[2]))  # (B, width, H/32, W/32)
         for level in (1, 0):
             up = F.interpolate(top, scale_factor=2.0, mode="nearest")
@@ -158,3 +196,16 @@ def loss(maps: Maps, faces: Tensor, weight: Tensor) -> tuple[Tensor, dict[str, f
     combined = score_loss + offset_loss + 2.0 * mean_loss + 0.3 * partner_loss + 0.1 * scale_loss
     parts = {"score": score_loss.item(), "offset": offset_loss.item(), "mean": mean_loss.item(), "partner": partner_loss.item(), "scale": scale_loss.item()}
     return combined, parts
+
+
+def folded(net: EyeNet) -> EyeNet:
+    """A copy for predicting only, its batch norms folded into the convolutions before them: the same answers, fewer steps."""
+    net = copy.deepcopy(net).eval()
+    for module in net.modules():
+        if isinstance(getattr(module, "conv", None), nn.Conv2d) and isinstance(getattr(module, "bn", None), nn.BatchNorm2d):  # timm's pairs
+            norm: Any = module.bn
+            module.conv = fuse_conv_bn_eval(module.conv, norm)  # type: ignore[type-var]
+            module.bn = nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") else nn.Identity()
+        elif isinstance(module, nn.Sequential) and len(module) > 1 and isinstance(module[0], nn.Conv2d) and isinstance(module[1], nn.BatchNorm2d):
+            module[0], module[1] = fuse_conv_bn_eval(module[0], module[1]), nn.Identity()
+    return net.to(memory_format=torch.channels_last)

@@ -17,10 +17,12 @@ MOST_PEAKS = 8  # per eye and photo
 
 @dataclass(frozen=True)
 class Candidate:
-    """A pair of eyes in pixels of the network's input; score 0..1; expected distance to the truth in input pixels."""
+    """A pair of eyes in pixels of the network's input; score 0..1, that of the eye seen worse (0: only guessed from its partner);
+    expected distance to the truth in input pixels."""
 
     eyes: EyePair
     score: float
+    weaker: float
     expected: float
 
 
@@ -51,14 +53,14 @@ def candidates(maps: Maps, index: int, least_score: float) -> list[Candidate]:
             if right.at.x > left.at.x - 0.5 * iod and miss < best_miss and number not in used:
                 best, best_miss = number, miss
         if best is None:
-            found.append(_candidate(left.at, left.partner, left.score / 2, 2 * left.expected))
+            found.append(_candidate(left.at, left.partner, left.score / 2, 0.0, 2 * left.expected))
         else:
             used.add(best)
             right = rights[best]
-            found.append(_candidate(left.at, right.at, math.sqrt(left.score * right.score), max(left.expected, right.expected)))
+            found.append(_candidate(left.at, right.at, math.sqrt(left.score * right.score), min(left.score, right.score), max(left.expected, right.expected)))
     for number, right in enumerate(rights):
         if number not in used:
-            found.append(_candidate(right.partner, right.at, right.score / 2, 2 * right.expected))
+            found.append(_candidate(right.partner, right.at, right.score / 2, 0.0, 2 * right.expected))
     kept: list[Candidate] = []
     for candidate in sorted(found, key=lambda c: -c.score):
         if candidate.eyes.iod > 1 and all(candidate.eyes.distance(k.eyes) > 0.5 * max(k.eyes.iod, candidate.eyes.iod) for k in kept):
@@ -66,11 +68,11 @@ def candidates(maps: Maps, index: int, least_score: float) -> list[Candidate]:
     return kept
 
 
-def _candidate(left: Point, right: Point, score: float, expected: float) -> Candidate:
+def _candidate(left: Point, right: Point, score: float, weaker: float, expected: float) -> Candidate:
     def pixels(cell: Point) -> Point:
         return Point(cell.x * STRIDE + (STRIDE - 1) / 2, cell.y * STRIDE + (STRIDE - 1) / 2)
 
-    return Candidate(EyePair(pixels(left), pixels(right)), score, expected * STRIDE)
+    return Candidate(EyePair(pixels(left), pixels(right)), score, weaker, expected * STRIDE)
 
 
 def _peaks(score: Grid, offset: Grid, partner: Grid, scale: Grid, least_score: float) -> list[_Peak]:

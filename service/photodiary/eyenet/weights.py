@@ -55,7 +55,8 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         name, backbone = metadata["name"], config["backbone"]
         if backbone not in timm.list_models():  # timm would look for "hf-hub:..." on the network
             raise BadModel(f"{path}: made of {backbone!r}, which timm does not know")
-        net = EyeNet(EyeNetConfig(backbone, int(config["width"]), _three(config.get("doubt", (0.5, 1.0, 1.0)))))
+        doubt, odds = (_numbers(config.get(key, ()), getattr(EyeNetConfig(), key)) for key in ("doubt", "odds"))
+        net = EyeNet(EyeNetConfig(backbone, int(config["width"]), doubt, int(config.get("likeness", 0)), odds))  # type: ignore[arg-type]
         net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()})
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
@@ -63,11 +64,12 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
     return net, name, digest
 
 
-def _three(values: list[float]) -> tuple[float, float, float]:
-    first, second, third = (float(value) for value in values)
-    if not all(0 <= value < math.inf for value in (first, second, third)):
-        raise ValueError(f"doubt of {values}")
-    return first, second, third
+def _numbers(values: list[float], default: tuple[float, ...]) -> tuple[float, ...]:
+    """As many numbers as `default` has; what an older file leaves out is as there."""
+    numbers = (*(float(value) for value in values), *default[len(values) :])
+    if len(numbers) != len(default) or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"calibration of {values}")
+    return numbers
 
 
 def _metadata(data: bytes) -> dict[str, str]:

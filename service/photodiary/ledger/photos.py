@@ -207,12 +207,20 @@ def count_death(ledger: Ledger, photo: PhotoRow) -> int:
         return int(db.execute("SELECT deaths FROM photos WHERE id = ?", (photo.id,)).fetchone()[0])
 
 
-def append_sighting(ledger: Ledger, photo: PhotoRow, sighting: Sighting, stage: Stage, *, doubtful: bool, reason: str | None, now: float) -> None:
-    """Append what was said about the eyes and move the photo on, in one transaction."""
+def append_sighting(
+    ledger: Ledger, photo: PhotoRow, sighting: Sighting, stage: Stage, *, doubtful: bool, reason: str | None, now: float,
+    likeness: tuple[bytes, float | None] | None = None,
+) -> None:  # fmt: skip
+    """Append what was said about the eyes and move the photo on, in one transaction.
+
+    likeness: what the face looks like to the model that made the sighting, and the log odds that it is the diary's person.
+    """
     eyes = (None,) * 4 if sighting.eyes is None else (*sighting.eyes.left, *sighting.eyes.right)
     with ledger.write() as db:
         made = db.execute(
             "INSERT INTO sightings (photo_id, by, left_x, left_y, right_x, right_y, expected_error, reason, faces, made_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
             (photo.id, sighting.by, *eyes, sighting.expected_error, sighting.reason, sighting.faces, now),
         )
+        if likeness is not None:
+            db.execute("INSERT INTO likenesses VALUES (?, ?, ?, ?, ?)", (made.lastrowid, photo.id, sighting.by, *likeness))
         move(db, photo, stage, sighting_id=made.lastrowid, doubtful=int(doubtful), reason=reason)

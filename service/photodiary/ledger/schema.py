@@ -125,4 +125,19 @@ CREATE TABLE notes (
     value TEXT NOT NULL          -- JSON
 ) STRICT, WITHOUT ROWID"""
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light,)
+
+def likenesses(db: sqlite3.Connection) -> None:
+    """What the chosen face of a photo looks like to a model, and how sure it was that it is the diary's person."""
+    db.execute(
+        """CREATE TABLE likenesses (
+    sighting_id INTEGER PRIMARY KEY REFERENCES sightings(id),
+    photo_id INTEGER NOT NULL REFERENCES photos(id),
+    model TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    log_odds REAL                -- NULL when there were too few trusted frames to compare with
+) STRICT"""
+    )
+    db.execute("CREATE INDEX likenesses_model ON likenesses (model, photo_id)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses)

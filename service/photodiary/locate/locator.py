@@ -1,10 +1,10 @@
-"""The resident eye network: looks at the whole photo, then at an upright crop and its mirror image."""
+"""The resident eye network: one model on one device, warmed up, and what it says of photos."""
 
 from __future__ import annotations
 
-import math
 import os
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,17 @@ import numpy as np
 import structlog
 import torch
 
-from photodiary.diary.canvas import Matrix, similarity
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.eyenet import weights
-from photodiary.eyenet.framing import FramingConfig, crop_canvas, from_thumbnail, mirrored, padded
+from photodiary.eyenet.framing import FramingConfig, padded
+from photodiary.eyenet.network import folded
 from photodiary.eyenet.peaks import Candidate, candidates
+from photodiary.eyenet.threads import USABLE, ConsiderateThreads
+from photodiary.locate.choosing import choose
 from photodiary.locate.config import LocateConfig
-from photodiary.locate.views import View
+from photodiary.locate.likeness import Gallery, stored
+from photodiary.locate.looking import Face, Looking
+from photodiary.locate.views import Located, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,22 +31,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LEAST_WHOLE = 0.12  # peaks of the first look below this are not looked at again
-LEAST_CROP = 0.30  # a crop whose best pair stays below this holds no face
-LARGEST_PASSES = 2
-UNSURE = 5.0  # % of IOD of expected error above which a reason is given
-FAINT = 0.5  # of the best one's score: what is below is a fold or a shadow, not a second face
-TOO_CLOSE = 0.25  # of prominence: two faces that differ by less could both be meant
 ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge
-
-
-@dataclass(frozen=True)
-class Refined:
-    """A pair of eyes after the close look.  candidate: in pixels of the photo; own, spread: in % of IOD."""
-
-    candidate: Candidate
-    own: float
-    spread: float
+STRANGER = -2.0  # log odds below which a face is somebody else's
 
 
 class EyeLocator:
@@ -50,10 +40,12 @@ class EyeLocator:
 
     def __init__(self, path: Path, config: LocateConfig, *, sha256: str | None = None, framing: FramingConfig | None = None) -> None:
         """Load and warm up; a GPU that cannot make one real prediction gives way to the CPU.  Raises BadModel."""
-        self._net, self.name, self.sha256 = weights.load(path, sha256=sha256)
+        net, self.name, self.sha256 = weights.load(path, sha256=sha256)
+        self._net = folded(net)
         self.framing = framing or FramingConfig()
-        self._canvas = crop_canvas(self.framing)
+        self._looking = Looking(self._ask, self.framing)
         self.device = _choose(config.device)
+        self._precision = _precision(config.precision, self.device)
         try:
             self._warm_up()
         except (RuntimeError, AssertionError) as error:  # what torch raises for a card, or a build, that cannot
@@ -61,84 +53,57 @@ class EyeLocator:
                 raise
             log.warning(f"the GPU cannot be used ({str(error).splitlines()[0]}); the CPU does it", code="locator.cpu")
             self.device = "cpu"
+            self._precision = _precision(config.precision, "cpu")
             self._warm_up()
-        if self.device == "cpu":
-            torch.set_num_threads(config.threads or max(1, min(4, len(os.sched_getaffinity(0)) - 1)))
+        self._threads: ConsiderateThreads | None = None
+        if self.device == "cpu" and config.threads:
+            torch.set_num_threads(config.threads)
+        elif self.device == "cpu":
+            self._threads = ConsiderateThreads(min(USABLE, len(os.sched_getaffinity(0))))
+            torch.set_num_threads(1)
 
     def _warm_up(self) -> None:
         self._net.to(self.device)
-        self._look([np.zeros((self.framing.crop, self.framing.crop, 3), np.uint8)] * 2, 0.5)
+        self._ask([np.zeros((self.framing.crop, self.framing.crop, 3), np.uint8)] * 2, 0.5)
 
-    def _look(self, pictures: list[Pixels], least_score: float) -> list[list[Candidate]]:
+    def _ask(self, pictures: Sequence[Pixels], least_score: float) -> tuple[list[list[Candidate]], NDArray[np.float32] | None]:
         """Candidates in each picture; all pictures have one size, padded below and right to what the network needs."""
         height, width = pictures[0].shape[:2]
-        batch = np.zeros((len(pictures), padded(height), padded(width), 3), np.float32)
+        batch = np.zeros((len(pictures), padded(height), padded(width), 3), np.uint8)
         for number, picture in enumerate(pictures):
             batch[number, :height, :width] = picture
             batch[number, height:] = batch[number, height - 1 : height]
             batch[number, :, width:] = batch[number, :, width - 1 : width]
-        with torch.inference_mode():
-            maps = self._net(torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2))  # (B, 3, H, W), channels last
+        with torch.inference_mode(), torch.autocast(self.device, dtype=self._precision, enabled=self._precision != torch.float32):
+            features = self._net.features(torch.from_numpy(batch).to(self.device).float().permute(0, 3, 1, 2))  # (B, 3, H, W), channels last
+            maps = self._net.read(features)
+            alike = None
+            if self._net.likeness is not None and (height, width) == (self.framing.crop, self.framing.crop):
+                alike = self._net.likeness(features[1]).float().cpu().numpy()
         maps = type(maps)(*(part.cpu() for part in (maps.score, maps.offset, maps.scale, maps.partner)))
-        return [candidates(maps, number, least_score) for number in range(len(pictures))]
+        return [candidates(maps, number, least_score) for number in range(len(pictures))], alike
 
-    def look_for(self, view: View) -> list[Refined]:
-        """All faces of the photo that stand a close look, the one it is about first."""
-        first = view.thumbnail(self.framing.whole)
-        size = first.shape[1], first.shape[0]
-        whole = [Candidate(from_thumbnail(c.eyes, size, view.size), c.score, c.expected * view.size[0] / size[0]) for c in self._look([first], LEAST_WHOLE)[0]]
-        ranked = sorted(whole, key=lambda c: -_prominence(c, view.size))
-        refined = [better for candidate in ranked[:3] if (better := self._refine(view, candidate)) is not None]
-        return sorted(refined, key=lambda r: -_rank(r, view.size))
+    def faces(self, view: View) -> list[Face]:
+        """All faces of the photo that stand a close look.  Raises what the view raises."""
+        started = time.monotonic()
+        if self._threads is not None:
+            self._threads.begin()
+        found = self._looking.faces(view)
+        if self._threads is not None:
+            self._threads.adjust(time.monotonic() - started)
+        return found
 
-    def locate(self, view: View) -> Sighting:
+    def locate(self, view: View, gallery: Gallery | None = None) -> Located:
         """Eyes of the person the photo is about, with an honest expected error.  Raises what the view raises."""
-        refined = self.look_for(view)
-        if not refined:
-            return Sighting(self.name, None, None, "no_face", 0)
-        best = refined[0].candidate
-        floor, own, spread = self._net.config.doubt
-        expected = floor + own * refined[0].own + spread * refined[0].spread
-        clear = [r for r in refined[1:] if r.candidate.score > FAINT * best.score]
-        others = [r for r in clear if r.candidate.eyes.distance(best.eyes) > 0.5 * best.eyes.iod]
-        reason = None
-        if any(_rank(other, view.size) > _rank(refined[0], view.size) - TOO_CLOSE for other in others):
-            reason = "several_faces"
-        elif expected > UNSURE:
-            reason = "cut_by_edge" if _at_edge(best.eyes, view.size) else "covered" if best.score < 0.5 else "unsure"
-        return Sighting(self.name, _rounded(best.eyes), round(expected, 2), reason, 1 + len(others))
-
-    def _refine(self, view: View, found: Candidate) -> Refined | None:
-        """Look closer until the eyes stay where they are.  Returns None where there is no face."""
-        eyes = found.eyes
-        result: Refined | None = None
-        for _ in range(LARGEST_PASSES):
-            matrix = similarity(eyes, self._canvas)
-            picture = view.crop(matrix, (self.framing.crop, self.framing.crop))
-            plain, flipped = self._look([picture, np.ascontiguousarray(picture[:, ::-1])], LEAST_CROP / 2)
-            both = [self._nearest(plain), self._nearest(flipped, flip=True)]
-            seen = [c for c in both if c is not None]
-            if not seen:
-                return None
-            mean = EyePair(*(Point(math.fsum(c.eyes[i].x for c in seen) / len(seen), math.fsum(c.eyes[i].y for c in seen) / len(seen)) for i in (0, 1)))
-            score = math.fsum(c.score for c in seen) / 2
-            if score < LEAST_CROP:
-                return None
-            spread = seen[0].eyes.distance(seen[1].eyes) if len(seen) == 2 else self.framing.iod
-            moved = mean.distance(EyePair(self._canvas.left, self._canvas.right)) / self.framing.iod
-            own = max(c.expected for c in seen)
-            eyes = EyePair(*(_back(matrix, point) for point in mean))
-            result = Refined(Candidate(eyes, score, own), 100 * own / mean.iod, 100 * spread / mean.iod)
-            if moved < 0.15:
-                break
-        return result
-
-    def _nearest(self, found: list[Candidate], *, flip: bool = False) -> Candidate | None:
-        """Of the pairs in a crop the one that it was made for."""
-        wanted = EyePair(self._canvas.left, self._canvas.right)
-        turned = [Candidate(mirrored(c.eyes, self.framing.crop), c.score, c.expected) if flip else c for c in found]
-        near = [c for c in turned if c.eyes.distance(wanted) < 0.6 * self.framing.iod]
-        return max(near, key=lambda c: c.score, default=None)
+        faces = self.faces(view)
+        known = [face.embedding for face in faces if face.embedding is not None]
+        odds = None if gallery is None or len(known) < len(faces) else gallery.log_odds(known, self._net.config.odds)
+        chosen = choose(faces, view.size, self._net.config.doubt, odds, STRANGER)
+        if chosen.face is None or chosen.expected_error is None:
+            return Located(Sighting(self.name, None, None, chosen.reason, chosen.faces), None, None)
+        sighting = Sighting(self.name, _rounded(chosen.face.eyes), round(chosen.expected_error, 2), chosen.reason, chosen.faces)
+        embedding = chosen.face.embedding
+        return Located(sighting, None if embedding is None else stored(embedding), chosen.log_odds)
 
 
 def _choose(device: str) -> str:
@@ -147,29 +112,22 @@ def _choose(device: str) -> str:
     return device
 
 
-def _rank(refined: Refined, size: tuple[int, int]) -> float:
-    """Prominence after the close look: a fold of cloth can be large and fairly eye-like, but the network is unsure where its eyes are."""
-    return _prominence(refined.candidate, size) - math.log1p(refined.own / 2)
+def _precision(wanted: str, device: str) -> torch.dtype:
+    """Half precision on a GPU, bfloat16 on a processor that computes in it, else float32."""
+    if wanted == "float32":
+        return torch.float32
+    if device != "cpu":
+        return torch.float16
+    return torch.bfloat16 if wanted == "half" or _has_bfloat16() else torch.float32
 
 
-def _prominence(candidate: Candidate, size: tuple[int, int]) -> float:
-    """How much a face looks like the one that the photo is about: large, near the middle, clearly seen."""
-    middle = candidate.eyes.middle
-    away = math.hypot(middle.x / size[0] - 0.5, middle.y / size[1] - 0.45)
-    return math.log(max(candidate.eyes.iod, 1e-6)) - 1.5 * away + math.log(max(candidate.score, 1e-6))
-
-
-def _at_edge(eyes: EyePair, size: tuple[int, int]) -> bool:
-    reach = 0.5 * eyes.iod
-    return any(not (reach < p.x < size[0] - reach and reach < p.y < size[1] - reach) for p in eyes)
-
-
-def _back(matrix: Matrix, point: Point) -> Point:
-    """Undo a similarity: z = (w - b) / a with complex numbers."""
-    (a, b, c), (d, _, f) = matrix
-    z = (complex(*point) - complex(c, f)) / complex(a, d)
-    assert abs(b + d) < 1e-9 * max(1.0, abs(d))
-    return Point(z.real, z.imag)
+def _has_bfloat16() -> bool:
+    """Whether the processor multiplies in bfloat16; where it has to be imitated, float32 is faster."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def _rounded(eyes: EyePair) -> EyePair:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +10,7 @@ from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.canvas import Matrix
 from photodiary.diary.eyes import Sighting
 from photodiary.diary.photo import Digest
+from photodiary.locate.likeness import Gallery
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,18 +20,29 @@ if TYPE_CHECKING:
 
 
 class View(Protocol):
-    """A photo that can be looked at: upright size in pixels, RGB looks of shape (h, w, 3)."""
+    """A photo that can be looked at: upright size in pixels, RGB looks: whole (h, w, 3), crops (n, h, w, 3)."""
 
     @property
     def size(self) -> tuple[int, int]: ...
     def thumbnail(self, side: int) -> Pixels: ...
-    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Pixels: ...
+    def crops(self, matrices: Sequence[Matrix], size: tuple[int, int]) -> Pixels: ...
+
+
+@dataclass(frozen=True)
+class Located:
+    """A sighting, what the face looks like (to be kept beside it; None when unknown), and the log odds that it is the diary's person (None
+    when there was no gallery to compare with)."""
+
+    sighting: Sighting
+    embedding: bytes | None = None
+    log_odds: float | None = None
 
 
 class Locator(Protocol):
     """Finds the eyes of the diary's person.  `name` goes into the sightings it makes.
 
-    `locate` always answers: eyes in upright pixels of the photo with an expected error in % of IOD, or no eyes with a reason.
+    `locate` always answers: eyes in upright pixels of the photo with an expected error in % of IOD, or no eyes with a reason.  With a
+    gallery, a face that is like it wins over others, and one that is unlike it is said to be somebody else's.
     """
 
     @property
@@ -39,7 +51,7 @@ class Locator(Protocol):
     def sha256(self) -> str: ...
     @property
     def device(self) -> str: ...
-    def locate(self, view: View) -> Sighting: ...
+    def locate(self, view: View, gallery: Gallery | None = None) -> Located: ...
 
 
 @dataclass(frozen=True)
@@ -54,5 +66,5 @@ class DarkroomView:
     def thumbnail(self, side: int) -> Pixels:
         return self.darkroom.thumbnail(self.digest, self.load, side)
 
-    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Pixels:
-        return self.darkroom.crop(self.digest, self.load, matrix, size)
+    def crops(self, matrices: Sequence[Matrix], size: tuple[int, int]) -> Pixels:
+        return self.darkroom.crops(self.digest, self.load, matrices, size)

@@ -91,7 +91,7 @@ class Studio:
         linear = scale * np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ np.diag([flip, 1.0])
         matrix = np.hstack([linear, (rng.uniform(0, self.size, 2) - linear @ [width / 2, height / 2])[:, None]])
         placed = disturb.place(thing, matrix, self.size)
-        mask = placed[..., 3].astype(np.float32) / 255 * disturb.rectangle_mask((height, width), matrix, self.size, 0)
+        mask = np.asarray(placed[..., 3] / 255 * disturb.rectangle_mask((height, width), matrix, self.size, 0), np.float32)
         if eyes is not None:
             mask = self._spared(mask, eyes)
         return disturb.blend(canvas, placed[..., :3], mask)

@@ -21,6 +21,7 @@ from photodiary.darkroom import disturb
 from photodiary.errors import BadModel
 from photodiary.eyenet import weights
 from photodiary.eyenet.network import EyeNet, EyeNetConfig, loss
+from photodiary.eyenet.threads import ConsiderateThreads
 from photodiary.retrain.dataset import Face
 from photodiary.retrain.studio import Batches, Studio
 
@@ -65,36 +66,6 @@ def learning_rate(config: TrainingConfig, seen: int) -> float:
     start = config.samples * (1 - config.settle)
     share = min(1.0, max(0.0, (seen - start) / max(1.0, config.samples - start)))
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
-
-
-class ConsiderateThreads:
-    """Two or more threads while the machine is otherwise idle, one while somebody else computes.
-
-    A parallel step beside another busy process waits at every barrier; one thread does not.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._last = self._read()
-
-    @staticmethod
-    def _read() -> tuple[float, float]:
-        with open("/proc/stat", encoding="ascii") as handle:
-            fields = [float(v) for v in handle.readline().split()[1:]]
-        busy = (fields[0] + fields[1] + fields[2]) / os.sysconf("SC_CLK_TCK")
-        times = os.times()
-        return busy, times.user + times.system
-
-    def adjust(self, seconds: float, loaders_share: float) -> int:
-        """Choose the thread count for the next step from what happened in the last `seconds`."""
-        busy, own = self._read()
-        others = (busy - self._last[0]) - (own - self._last[1])
-        self._last = busy, own
-        idle = others / max(seconds, 1e-3) < 0.25 + loaders_share
-        threads = self.most if idle else 1
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-        return threads
 
 
 class Trainer:
@@ -180,7 +151,7 @@ class Trainer:
                 sums[key] = sums.get(key, 0.0) + value
             now = time.monotonic()
             if self.threads is not None:
-                self.threads.adjust(now - before, 0.35)
+                self.threads.adjust(now - before, others=0.6)
             before = now
             if now - reported > 60:
                 rate = count * config.batch / (now - reported)

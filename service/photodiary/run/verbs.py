@@ -182,7 +182,7 @@ def _located_in_words(answer: dict[str, Any]) -> str:
 
 
 def _locate_config(options: argparse.Namespace) -> Any:
-    """`locate` and `evaluate` need no diary: without a configuration the defaults count."""
+    """`locate`, `evaluate` and `compare` need no diary: without a configuration the defaults count."""
     from photodiary.locate.config import LocateConfig
 
     if getattr(options, "config", None) is None and "PHOTODIARY_CONFIG" not in os.environ:
@@ -193,12 +193,25 @@ def _locate_config(options: argparse.Namespace) -> Any:
 def evaluate(options: argparse.Namespace) -> int:
     from photodiary.run import predict
 
-    scores = predict.evaluate(Path(options.labels), _locate_config(options))
+    report = None if options.report is None else Path(options.report)
+    scores = predict.evaluate(Path(options.labels), _locate_config(options), report)
     if options.json:
         print(json.dumps(scores, allow_nan=False))
     else:
         for key, value in scores.items():
             print(f"{key:18} {value}")
+    if report is not None:
+        print(f"report: {report / 'index.html'}", file=sys.stderr if options.json else sys.stdout)
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    from photodiary.run import compare as comparing
+
+    compared, absent = comparing.compare(Path(options.labels), _locate_config(options), Path(options.rivals))
+    print(json.dumps(compared, allow_nan=False) if options.json else comparing.in_words(compared))
+    if absent is not None:
+        print(f"MediaPipe is left out: {absent}", file=sys.stderr)
     return 0
 
 

@@ -1,0 +1,158 @@
+"""`compare` and `evaluate --report` as a person calls them; MediaPipe is a stand-in program in a stand-in environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photodiary.cli import main
+from photodiary.errors import NoRival
+from photodiary.retrain import rivals
+
+LEFT, RIGHT = (203.1, 100.4), (246.2, 102.4)  # pupils of skimage.data.astronaut(), measured by hand
+EVALUATE_KEYS = ["photos", "found", "median", "p90", "max", "over_5", "over_10", "frame_mse", "bias", "doubtful", "doubtful_over_5", "sure_over_5", "auroc_5",
+                 "seconds_per_photo", "model", "device"]  # fmt: skip
+
+ANSWERING = """
+    print('{"ready": true}', flush=True)
+    while len(head := sys.stdin.buffer.read(8)) == 8:
+        width, height = struct.unpack("<II", head)
+        assert len(sys.stdin.buffer.read(3 * width * height)) == 3 * width * height
+        left, right = [203.1 / 512 * width, 101.4 / 512 * height], [246.2 / 512 * width, 103.4 / 512 * height]
+        print(json.dumps({"left": left, "right": right, "seconds": 0.25}), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PHOTODIARY_CONFIG", raising=False)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """One public portrait with its label."""
+    from skimage import data
+
+    Image.fromarray(data.astronaut()).save(tmp_path / "a&b.png")
+    (tmp_path / "labels.csv").write_text(f"file,left_x,left_y,right_x,right_y\na&b.png,{LEFT[0]},{LEFT[1]},{RIGHT[0]},{RIGHT[1]}\n")
+    return tmp_path / "labels.csv"
+
+
+def environment(folder: Path, program: str) -> Path:
+    """What deploy/rivals.sh would make, with `program` in place of whatever its Python is told to run."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "program.py").write_text("import json, struct, sys, time\n" + textwrap.dedent(program))
+    (folder / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/program.py"\n')
+    os.chmod(folder / "bin" / "python", 0o755)
+    return folder
+
+
+def the_json(out: str) -> dict:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    (line,) = out.splitlines()
+    return json.loads(line, parse_constant=refuse)
+
+
+@pytest.mark.slow
+def test_compare_sets_three_locators_side_by_side(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One JSON object with the numbers of `evaluate` for ours, Haar and MediaPipe, and MediaPipe's once more without its bias."""
+    assert main(["compare", str(labels), "--json", "--rivals", str(environment(tmp_path / "rivals", ANSWERING))]) == 0
+    out, err = capsys.readouterr()
+    seen = the_json(out)
+    assert err == "" and list(seen) == ["photos", "locators"] and seen["photos"] == 1
+    assert list(seen["locators"]) == ["photodiary", "haar", "mediapipe", "mediapipe_unbiased"]
+    for name, row in seen["locators"].items():
+        assert [key for key in row if key != "seconds_with_thumbnail"] == EVALUATE_KEYS, name
+        assert row["found"] == 1 and row["median"] < 10
+    rival = seen["locators"]["mediapipe"]
+    assert rival["seconds_per_photo"] == 0.25 and rival["seconds_with_thumbnail"] > 0
+    assert rival["bias"][1] == pytest.approx(100 / 43.15, abs=0.1) and seen["locators"]["mediapipe_unbiased"]["median"] < 0.01
+
+
+@pytest.mark.slow
+def test_without_the_second_environment_its_rows_are_missing(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 0, a table of the others, and a sentence on stderr with the command that makes the environment."""
+    assert main(["compare", str(labels), "--rivals", str(tmp_path / "no rivals")]) == 0
+    out, err = capsys.readouterr()
+    assert "MediaPipe is left out" in err and f"deploy/rivals.sh '{tmp_path}/no rivals'" in err
+    table = out.splitlines()[2:]
+    assert len(table) == 3 and len({len(line) for line in table}) == 1
+    assert table[1].startswith("photodiary") and table[2].startswith("Haar")
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("sys.exit('no module named mediapipe')", "no module named mediapipe"),
+        ("print('hello', flush=True); time.sleep(60)", "stopped"),
+        ("time.sleep(60)", "stopped"),
+    ],
+)
+def test_a_rival_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, said: str) -> None:
+    """A program that dies, talks nonsense or never answers is NoRival with what it said and the command that helps."""
+    monkeypatch.setattr(rivals, "START_SECONDS", 2.0)
+    with pytest.raises(NoRival, match=said) as told:
+        rivals.MediaPipe(environment(tmp_path / "rivals", program))
+    assert "deploy/rivals.sh" in str(told.value)
+
+
+def test_a_rivals_answers_are_in_pixels_of_the_photo(tmp_path: Path) -> None:
+    """Pixel centres at integers in both: the first pixel of a thumbnail at a tenth has its centre at 4.5; no face is None, nonsense is NoRival."""
+    program = """
+        print('{"ready": true}', flush=True)
+        for answer in ({"left": [0, 0], "right": [1, 2], "seconds": 0.5}, {"left": None, "right": None, "seconds": 0.5}, {"left": [0], "seconds": 1}):
+            sys.stdin.buffer.read(8 + 4 * 3 * 3)
+            print(json.dumps(answer), flush=True)
+    """
+    picture = np.zeros((3, 4, 3), np.uint8)
+    with rivals.MediaPipe(environment(tmp_path / "rivals", program)) as rival:
+        eyes, seconds = rival.locate(picture, (40, 30))
+        assert eyes is not None and (tuple(eyes.left), tuple(eyes.right), seconds) == (pytest.approx((4.5, 4.5)), pytest.approx((14.5, 24.5)), 0.5)
+        assert rival.locate(picture, (40, 30))[0] is None
+        with pytest.raises(NoRival, match="no sense"):
+            rival.locate(picture, (40, 30))
+
+
+def test_the_program_of_the_second_environment_stays_simple() -> None:
+    """It is beside its client, and reads as Python 3.9, the oldest that its environment may have."""
+    import ast
+
+    ast.parse(rivals.PROGRAM.read_text(encoding="utf-8"), feature_version=(3, 9))
+
+
+@pytest.mark.slow
+def test_evaluate_writes_a_report(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--json --report: JSON alone on stdout, the page and every picture that it shows in the folder, pictures of an older report gone."""
+    where = tmp_path / "deep" / "report"
+    (where / "pictures").mkdir(parents=True)
+    (where / "pictures" / "07-face.jpg").write_bytes(b"old")
+    (where / "pictures" / "mine.jpg").write_bytes(b"mine")
+    assert main(["evaluate", str(labels), "--json", "--report", str(where)]) == 0
+    out, err = capsys.readouterr()
+    assert list(the_json(out)) == EVALUATE_KEYS
+    assert str(where / "index.html") in err
+    page = (where / "index.html").read_text(encoding="utf-8")
+    assert "a&amp;b.png" in page and "a&b.png" not in page
+    assert sorted(path.name for path in (where / "pictures").iterdir()) == ["01-face.jpg", "01-left.jpg", "01-right.jpg", "mine.jpg"]
+    with Image.open(where / "pictures" / "01-face.jpg") as face:
+        assert face.size == (480, 480) and face.format == "JPEG"
+        # 3.6 IOD wide with its middle 0.08 of that below the eyes' middle: the left pupil is darker than the cheek below it
+        grey = np.asarray(face.convert("L"), float)
+    x, y = 240 - 0.5 * 480 / 3.6, 240 - 0.08 * 480
+    assert grey[round(y) - 4 : round(y) + 4, round(x) - 4 : round(x) + 4].mean() < grey[round(y) + 50 : round(y) + 60, round(x) - 4 : round(x) + 4].mean() - 40
+
+
+def test_a_report_that_cannot_be_written_is_told_first(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file in the folder's place is a usage error before anything is predicted."""
+    (tmp_path / "taken").write_text("")
+    assert main(["evaluate", str(labels), "--report", str(tmp_path / "taken")]) == 64
+    assert "taken" in capsys.readouterr().err
