@@ -1,126 +1,220 @@
-"""Put trained weights into the package, with their doubt calibrated on people who were held out from training.
+"""Put trained weights into the package, with doubt and likeness calibrated on people who were held out, and print what the model card says.
 
-    python deploy/ship_model.py .train/base/eyenet.safetensors NAME ../shared/data/faces
+    python deploy/ship_model.py .train/base/eyenet.safetensors NAME .train/taught.csv .train/scenery/judge [--keep-bias]
 
-Predicts the held-out faces as they are and in scenes made hard, fits the expected error, and writes base.safetensors and base.json
-into service/photodiary/eyenet/.  Prints what belongs into the model card.
+Predicts the held-out faces as they are, in scenes made hard, and pictures without a face.  Half of the held-out people calibrate the doubt
+that the other half is judged with (the tables printed), and the other way round; the shipped weights are fitted on both.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import hashlib
 import json
-import sys
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from photodiary.darkroom import disturb, warp
-from photodiary.diary.canvas import Matrix
+from photodiary.darkroom import disturb
+from photodiary.darkroom.inmemory import PixelView
+from photodiary.diary.canvas import similarity
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.eyenet import registry, weights
+from photodiary.eyenet.framing import FramingConfig, look_canvas
+from photodiary.eyenet.network import EyeNet, Likeness, likeness_input
+from photodiary.locate import choosing
 from photodiary.locate.config import LocateConfig
 from photodiary.locate.locator import EyeLocator
-from photodiary.retrain.dataset import Face, Studio, load_faces
+from photodiary.locate.looking import Face as Seen
+from photodiary.retrain.calibrate import comparisons, fit_doubt, fit_odds
+from photodiary.retrain.dataset import Face, load_faces, load_scenery
+from photodiary.retrain.evaluate import auroc
+from photodiary.retrain.likeness import fit
+from photodiary.retrain.studio import Studio
 
-SCENES = 400
+SCENES = 300  # of each half of the people
 SCENE_SIZE = 448
+EMPTY = 300
+DIMENSIONS = 64
+ASK = 3.0
 
 
 @dataclass(frozen=True)
-class PixelView:
-    """A picture in memory as the locator wants it."""
+class Example:
+    """A picture and all eyes in it; `half`: 0 or 1, which half of the held-out people it is of."""
 
-    pixels: NDArray[np.uint8]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.pixels.shape[1], self.pixels.shape[0]
-
-    def thumbnail(self, side: int) -> NDArray[np.uint8]:
-        return warp.thumbnail(self.pixels, side)[0]
-
-    def crop(self, matrix: Matrix, size: tuple[int, int]) -> NDArray[np.uint8]:
-        return warp.warp(self.pixels, np.array(matrix), size)[0]
+    kind: str
+    half: int
+    pixels: np.ndarray
+    truths: tuple[EyePair, ...]
 
 
-def examples(faces: list[Face]) -> Iterator[tuple[str, NDArray[np.uint8], list[EyePair]]]:
-    """(set, picture, true eyes) of every held-out face as it is, and of scenes made from them."""
+def half(face: Face) -> int:
+    return hashlib.sha256(face.person.encode()).digest()[5] % 2
+
+
+def pair(eyes: np.ndarray) -> EyePair:
+    return EyePair(Point(*map(float, eyes[0])), Point(*map(float, eyes[1])))
+
+
+def examples(faces: list[Face], scenery: list[np.ndarray]) -> Iterator[Example]:
     for face in faces:
-        yield face.source, disturb.decode_small(face.data), [_pair(face.eyes)]
-    studio = Studio(faces, SCENE_SIZE, seed=977)
-    for index in range(SCENES):
-        sample = studio.sample(index)
-        whole = [_pair(eyes.astype(np.float64)) for eyes in sample.faces if np.isfinite(eyes).all()]
-        if whole and all(pair.iod > 0.05 * SCENE_SIZE for pair in whole):
-            yield "hard scenes", np.ascontiguousarray(sample.pixels.transpose(1, 2, 0)), whole
+        yield Example(face.source, half(face), disturb.decode_small(face.data), (pair(face.eyes),))
+    for side in (0, 1):
+        studio = Studio([face for face in faces if half(face) == side], SCENE_SIZE, 977, close=False, scenery=scenery)
+        for index in range(SCENES):
+            sample = studio.sample(index)
+            seen = [eyes for eyes in sample.faces if np.isfinite(eyes).any()]
+            truths = tuple(pair(eyes) for eyes in seen if np.isfinite(eyes).all())
+            if truths and len(truths) == len(seen) and all(truth.iod > 0.05 * SCENE_SIZE for truth in truths):
+                yield Example("hard scenes", side, np.ascontiguousarray(sample.pixels.transpose(1, 2, 0)), truths)
+    dice = np.random.default_rng(5)
+    grounds, things = ([picture for picture in scenery if picture.shape[2] == channels] for channels in (3, 4))
+    for index in range(EMPTY):
+        ground = grounds[int(dice.integers(len(grounds)))]
+        if index % 2:
+            side = min(ground.shape[:2])
+            ground = disturb.patch(ground, (0, 0, side, side), 512, 0, False)
+            thing = things[int(dice.integers(len(things)))]
+            scale = 512 * float(dice.uniform(0.4, 1.1)) / max(thing.shape[:2])
+            matrix = np.array([[scale, 0, 256 - scale * thing.shape[1] / 2], [0, scale, 256 - scale * thing.shape[0] / 2]])
+            placed = disturb.place(thing, matrix, 512)
+            mask = placed[..., 3] / 255 * disturb.rectangle_mask(thing.shape[:2], matrix, 512, 0)
+            ground = disturb.blend(ground, placed[..., :3], mask.astype(np.float32))
+        yield Example("no face", index % 2, np.ascontiguousarray(ground), ())
 
 
-def _pair(eyes: NDArray[np.float64]) -> EyePair:
-    return EyePair(Point(*eyes[0].tolist()), Point(*eyes[1].tolist()))
+@dataclass(frozen=True)
+class Judged:
+    """What became of an example: the chosen face, its error in % of IOD (1000: none found, or none there), signed mean error of both eyes."""
+
+    example: Example
+    face: Seen | None
+    error: float
+    signed: tuple[float, float]
 
 
-def fit(rows: NDArray[np.float64]) -> tuple[float, float, float]:
-    """floor, own, spread >= 0 that make floor + own * a + spread * b the mean of the error (exponential likelihood); rows of (error, a, b)."""
-    error, own, spread = (torch.tensor(column) for column in rows.T)
-    raw = torch.zeros(3, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([raw], max_iter=200, line_search_fn="strong_wolfe")
+def judge(locator: EyeLocator, example: Example) -> Judged:
+    view = PixelView(example.pixels)
+    faces = locator.faces(view)
+    if not faces:
+        return Judged(example, None, 1000.0, (0.0, 0.0))
+    face = max(faces, key=lambda face: choosing.rank(face, view.size, None))
+    if not example.truths:
+        return Judged(example, face, 1000.0, (0.0, 0.0))
+    truth = min(example.truths, key=lambda truth: truth.distance(face.eyes) / truth.iod)
+    signed = [float(np.mean([p[axis] - q[axis] for p, q in zip(face.eyes, truth, strict=True)])) * 100 / truth.iod for axis in (0, 1)]
+    return Judged(example, face, 100 * face.eyes.distance(truth) / truth.iod, (signed[0], signed[1]))
 
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        floor, a, b = torch.nn.functional.softplus(raw)
-        expected = floor + a * own + b * spread
-        loss = (expected.log() + error / expected).mean()
-        loss.backward()
-        return loss
 
-    optimizer.step(closure)
-    floor, a, b = (round(float(v), 4) for v in torch.nn.functional.softplus(raw.detach()))
-    return floor, a, b
+def accuracy(judged: list[Judged]) -> None:
+    print("| people held out | photos | not found | median | p90 | over 5 % | median signed error x, y |\n|---|---|---|---|---|---|---|")
+    for kind in sorted({one.example.kind for one in judged if one.example.truths}):
+        mine = [one for one in judged if one.example.kind == kind]
+        errors, signed = np.array([one.error for one in mine]), np.array([one.signed for one in mine if one.face is not None])
+        x, y = np.median(signed, axis=0)
+        print(
+            f"| {kind} | {len(mine)} | {sum(one.face is None for one in mine)} | {np.median(errors):.2f} | {np.percentile(errors, 90):.2f} "
+            f"| {(errors > 5).sum()} | {x:+.2f}, {y:+.2f} |"
+        )
+
+
+def doubt(judged: list[Judged]) -> tuple[float, ...]:
+    """Weights fitted on everything; prints how honest those of the other half are."""
+    found = [one for one in judged if one.face is not None and one.example.truths]
+    evidence = np.array([choosing.evidence(one.face) for one in found if one.face is not None])
+    errors, side = np.array([one.error for one in found]), np.array([one.example.half for one in found])
+    expected = np.zeros(len(found))
+    empty = [one for one in judged if not one.example.truths]
+    called = 0
+    for other in (0, 1):
+        fitted = fit_doubt(evidence[side != other], errors[side != other])
+        expected[side == other] = [choosing.expected_error(one.face, fitted) for one in found if one.face is not None and one.example.half == other]
+        called += sum(one.face is not None and choosing.expected_error(one.face, fitted) <= ASK for one in empty if one.example.half == other)
+    print("\n| expected error | photos | mean error | median error | over 5 % | over 20 % |\n|---|---|---|---|---|---|")
+    for low, high in ((0, 0.75), (0.75, 1), (1, 1.5), (1.5, 2), (2, 3), (3, 5), (5, 10), (10, 1e9)):
+        inside = np.minimum(errors[(expected >= low) & (expected < high)], 100)
+        if len(inside):
+            print(f"| {low} to {high:g} | {len(inside)} | {inside.mean():.2f} | {np.median(inside):.2f} | {(inside > 5).sum()} | {(inside > 20).sum()} |")
+    sure = expected <= ASK
+    print(f"\nAUROC for an error over 5 %: {auroc(expected.tolist(), (errors > 5).tolist())}.")
+    print(f"Sure (at most {ASK:g} %): {sure.mean():.1%}, of them over 5 %: {(errors[sure] > 5).mean():.2%}, over 20 %: {(errors[sure] > 20).sum()}.")
+    print(f"Pictures without a face: {len(empty)}, a face called sure in {called}.")
+    return tuple(round(float(v), 4) for v in fit_doubt(evidence, errors))
+
+
+def portraits(net: EyeNet, faces: list[Face]) -> np.ndarray:
+    """The likeness's input (n, D) of each face, seen as the first of the looks shows it; grey, since most of the people are."""
+    framing, dice, out = FramingConfig(), np.random.default_rng(3), []
+    canvas = look_canvas(framing, framing.looks[0])
+    for start in range(0, len(faces), 16):
+        batch = []
+        for face in faces[start : start + 16]:
+            iod = float(np.hypot(*(face.eyes[1] - face.eyes[0])))
+            eyes = pair(face.eyes + dice.normal(0, 0.01, (2, 2)) * iod)
+            picture = PixelView(disturb.decode_small(face.data)).crops([similarity(eyes, canvas)], (framing.crop, framing.crop))[0]
+            batch.append(np.repeat(picture.mean(2, keepdims=True), 3, axis=2))
+        with torch.inference_mode():
+            features = net.features(torch.from_numpy(np.stack(batch)).float().permute(0, 3, 1, 2))
+            out.append(likeness_input(features[1]).numpy().astype(np.float32))
+    return np.concatenate(out)
+
+
+def likeness(net: EyeNet, faces: list[Face]) -> EyeNet:
+    """The network with a likeness fitted on the people of training; prints how it does on those held out."""
+    counts = Counter(face.person for face in faces)
+    several = [face for face in faces if counts[face.person] > 1]
+    features, people = portraits(net, several), np.array([face.person for face in several])
+    kept = np.array([face.held_out for face in several])
+    odds, made = fit_odds(features[~kept], people[~kept], DIMENSIONS)
+    projection = fit(features[~kept], people[~kept], DIMENSIONS)
+    config = dataclasses.replace(net.config, likeness=DIMENSIONS, odds=tuple(round(float(v), 3) for v in odds))
+    better = EyeNet(config)
+    state = {key: value for key, value in net.state_dict().items() if not key.startswith("likeness.")}
+    better.load_state_dict({**state, "likeness.mean": torch.tensor(projection.mean), "likeness.projection": torch.tensor(projection.matrix)})
+    assert isinstance(better.likeness, Likeness)
+    log_odds = np.array([odds @ (1, like, own) for like, own, _ in made])
+    same = np.array([yes for _, _, yes in made])
+    print(f"\nLikeness to a gallery, people that the projection never saw: {same.sum()} own photos, {(~same).sum()} of strangers, AUROC", end=" ")
+    print(f"{auroc(log_odds.tolist(), same.tolist())}; log odds {np.round(odds, 2).tolist()}")
+    for least in (-4, -3, -2, -1, 0):
+        print(f"  below {least}: {(log_odds[same] < least).mean():.1%} of own photos, {(log_odds[~same] < least).mean():.1%} of strangers'")
+    cosines = projection(features[kept])
+    alike = cosines @ cosines.T
+    one = people[kept][:, None] == people[kept][None]
+    upper = np.triu_indices(len(cosines), 1)
+    print(f"Pairs of held-out photos: AUROC {auroc(alike[upper].tolist(), one[upper].tolist())} ({one[upper].sum()} of one person)")
+    held = list(comparisons(cosines, people[kept], 0))
+    if held:
+        own_odds = [float(odds @ (1, like, own)) for like, own, _ in held]
+        print(f"Held-out people against their galleries: AUROC {auroc(own_odds, [yes for _, _, yes in held])} ({len(held)} comparisons)")
+    return better
 
 
 def main() -> None:
-    source, name, data = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-    locator = EyeLocator(source, LocateConfig())
-    held_out = [face for face in load_faces(data) if face.held_out]
-    rows: list[tuple[float, float, float]] = []
-    sets: dict[str, list[tuple[float, float, float]]] = {}
-    for kind, picture, truths in examples(held_out):
-        found = locator.look_for(PixelView(picture))
-        if not found:
-            sets.setdefault(kind, []).append((1000.0, 0.0, 0.0))
-            continue
-        eyes = found[0].candidate.eyes
-        truth = min(truths, key=lambda t: t.distance(eyes) / t.iod)
-        error = 100 * eyes.distance(truth) / truth.iod
-        signed = [100 * (p[axis] - q[axis]) / truth.iod for axis in (0, 1) for p, q in zip(eyes, truth, strict=True)]
-        sets.setdefault(kind, []).append((error, float(np.mean(signed[:2])), float(np.mean(signed[2:]))))
-        rows.append((min(error, 100.0), found[0].own, found[0].spread))
-    table = np.array(rows)
-    doubt = fit(table)
-    print("| people held out | photos | not found | median | p90 | over 5 % | bias x, y |\n|---|---|---|---|---|---|---|")
-    for kind, judged in sorted(sets.items()):
-        numbers = np.array(judged)
-        seen = numbers[numbers[:, 0] < 1000]
-        print(
-            f"| {kind} | {len(numbers)} | {len(numbers) - len(seen)} | {np.median(numbers[:, 0]):.2f} | {np.percentile(numbers[:, 0], 90):.2f} "
-            f"| {(numbers[:, 0] > 5).sum()} | {np.median(seen[:, 1]):+.2f}, {np.median(seen[:, 2]):+.2f} |"
-        )
-    expected = doubt[0] + doubt[1] * table[:, 1] + doubt[2] * table[:, 2]
-    print("\n| expected error | photos | mean error | median error | over 5 % |\n|---|---|---|---|---|")
-    for low, high in ((0, 1.5), (1.5, 2), (2, 3), (3, 5), (5, 10), (10, 1e9)):
-        inside = table[(expected >= low) & (expected < high), 0]
-        if len(inside):
-            print(f"| {low} to {high:g} | {len(inside)} | {inside.mean():.2f} | {np.median(inside):.2f} | {(inside > 5).sum()} |")
-    net, trained_as, _ = weights.load(source)
-    net.config = dataclasses.replace(net.config, doubt=doubt)
-    digest = weights.save(net, registry.SHIPPED, name=name, notes={"trained_as": trained_as})
-    registry.CARD.write_text(json.dumps({"name": name, "sha256": digest}, indent=2) + "\n", encoding="utf-8")
-    print(f"\n{registry.SHIPPED}: {name}, doubt {doubt}, {digest}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("source", "name", "faces", "scenery"):
+        parser.add_argument(name)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    faces, scenery = load_faces(Path(options.faces)), load_scenery(Path(options.scenery))
+    net, trained_as, _ = weights.load(Path(options.source))
+    net = likeness(net, faces)
+    with tempfile.TemporaryDirectory() as folder:
+        weights.save(net, Path(folder) / "candidate.safetensors", name=options.name)
+        locator = EyeLocator(Path(folder) / "candidate.safetensors", LocateConfig(device="cpu", threads=1))
+        judged = [judge(locator, example) for example in examples([face for face in faces if face.held_out], scenery)]
+    accuracy(judged)
+    net.config = dataclasses.replace(net.config, doubt=doubt(judged))
+    digest = weights.save(net, registry.SHIPPED, name=options.name, notes={"trained_as": trained_as})
+    registry.CARD.write_text(json.dumps({"name": options.name, "sha256": digest}, indent=2) + "\n", encoding="utf-8")
+    print(f"\n{registry.SHIPPED}: {options.name}, {net.config}, {digest}")
 
 
 if __name__ == "__main__":

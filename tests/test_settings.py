@@ -158,7 +158,7 @@ RANGES = [
     "darkroom.workers = 65", "darkroom.memory_mb = 100", "darkroom.seconds = 0", "darkroom.max_megapixels = -1", "darkroom.max_megabytes = 0",
     "film.photos_per_second = 0", "film.photos_per_second = 61", "film.crf = 41", "film.crf = -1", 'film.preset = "warp"',
     "inbox.wait_until_unchanged = 0.4", "inbox.scan_every = 0.5", "inbox.scan_every = 3601", 'locate.device = "tpu"', "locate.threads = 129",
-    "doubt.ask_above = 0", "doubt.leave_out_above = 4.9", "render.after_quiet_s = -1", "render.at_latest_s = 59", "render.first_after = 0",
+    "doubt.ask_above = 0", "doubt.leave_out_above = 2.9", "render.after_quiet_s = -1", "render.at_latest_s = 59", "render.first_after = 0",
     'render.at = "24:00"', 'render.at = "4:30"', 'align.canvas = "81x100"', 'align.canvas = "1080 x 1350"',
     "inbox.scan_every = nan", "doubt.ask_above = nan",
 ]  # fmt: skip

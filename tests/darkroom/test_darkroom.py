@@ -27,6 +27,7 @@ from photodiary.errors import Held, Unreadable, WorkerLost
 
 CANVAS = Canvas(120, 150, Point(40.0, 60.0), Point(80.0, 60.0))
 MATRIX = ((0.4, 0.1, -3.0), (-0.1, 0.4, 9.5))
+SMALL = ((0.11, 0.02, 5.0), (-0.02, 0.11, 3.5))  # needs a ninth of the pixels
 
 
 @pytest.fixture
@@ -85,16 +86,28 @@ def shelf(studio) -> Shelf:
     return Shelf(studio.jpeg(studio.smooth(400, 300), 6))
 
 
+def halved_then_warped(pixels: warp.Pixels, matrix: warp.Matrix, size: tuple[int, int], times: int) -> warp.Pixels:
+    """A look as a worker makes it: the photo halved so many times, then warped by the rest of the matrix."""
+    for _ in range(times):
+        pixels = warp.halved(pixels)
+    grow = 2**times
+    return warp.warp(pixels, matrix @ np.array([[grow, 0, (grow - 1) / 2], [0, grow, (grow - 1) / 2], [0, 0, 1]]), size)[0]
+
+
 def test_workers_answer_what_the_functions_give(darkroom: room.Darkroom, shelf: Shelf) -> None:
-    """Inspection, thumbnail, crop and frame from another process equal those made here, pixel by pixel."""
+    """Inspection, thumbnail, crops and frame from another process equal those made here, pixel by pixel; small looks of a halved photo."""
     photo = decode.decode(shelf.data, 100)
     seen = darkroom.inspect(shelf.digest, shelf.data)
     assert (seen.format, seen.width, seen.height, seen.dates) == ("jpeg", 300, 400, photo.header.dates)
     thumbnail = darkroom.thumbnail(shelf.digest, shelf.load, 96)
     assert thumbnail.dtype == np.uint8
-    assert np.array_equal(thumbnail, warp.thumbnail(photo.pixels, 96)[0])
-    crop = darkroom.crop(shelf.digest, shelf.load, MATRIX, (64, 48))
-    assert np.array_equal(crop, warp.warp(photo.pixels, np.array(MATRIX), (64, 48))[0])
+    matrix, size = warp.thumbnail_matrix((300, 400), 96)
+    assert size == (72, 96)
+    assert np.array_equal(thumbnail, halved_then_warped(photo.pixels, matrix, size, 1))
+    crops = darkroom.crops(shelf.digest, shelf.load, [MATRIX, SMALL], (64, 48))
+    assert (crops.shape, crops.dtype) == ((2, 48, 64, 3), np.uint8)
+    for crop, matrix, times in zip(crops, (MATRIX, SMALL), (0, 2), strict=True):
+        assert np.array_equal(crop, halved_then_warped(photo.pixels, np.array(matrix), (64, 48), times))
     frame = darkroom.frame(shelf.digest, shelf.load, MATRIX, CANVAS)
     assert frame == warp.encode(warp.frame(photo.pixels, np.array(MATRIX), (CANVAS.width, CANVAS.height)))
     assert shelf.loans == 0, "the worker still had it from the inspection"
@@ -134,10 +147,10 @@ def test_refusals_come_across_by_name(darkroom: room.Darkroom, studio) -> None:
 
 def test_a_worker_killed_between_requests_costs_nothing(darkroom: room.Darkroom, shelf: Shelf) -> None:
     """The next request meets a fresh worker, which fetches the photo and decodes it again."""
-    before = darkroom.crop(shelf.digest, shelf.load, MATRIX, (64, 48))
+    before = darkroom.crops(shelf.digest, shelf.load, [MATRIX, SMALL], (64, 48))
     pid = the_worker()
     kill_and_wait(pid)
-    assert np.array_equal(darkroom.crop(shelf.digest, shelf.load, MATRIX, (64, 48)), before)
+    assert np.array_equal(darkroom.crops(shelf.digest, shelf.load, [MATRIX, SMALL], (64, 48)), before)
     assert shelf.loans == 2
     assert the_worker() != pid
 

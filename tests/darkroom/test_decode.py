@@ -305,9 +305,9 @@ def test_large_photos_are_decoded_small_but_measured_in_full(studio, orientation
     assert decode(data, MAX).reduction == reduction or width % 2
     assert decode(data, MAX, need=1.0).pixels.shape == (480, width, 3)
     matrix = ((scale, 0.0, 31.2 - scale * at[0]), (0.0, scale, 30.6 - scale * at[1]))
-    head = {"digest": "a", "verb": "crop", "matrix": matrix, "size": (64, 60)}
+    head = {"digest": "a", "verb": "crops", "matrices": [matrix], "size": (64, 60)}
     reply, payload = answer(Darkbox(MAX), head, data)
-    x, y = studio.centre(np.frombuffer(payload, np.uint8).reshape(reply["shape"]))
+    x, y = studio.centre(np.frombuffer(payload, np.uint8).reshape(reply["shape"])[0])
     assert x == pytest.approx(31.2, abs=0.06)
     assert y == pytest.approx(30.6, abs=0.06)
 
@@ -320,8 +320,46 @@ def test_as_much_is_decoded_as_is_asked_for(studio) -> None:
     data = studio.jpeg(pixels, quality=95)
     box = Darkbox(MAX)
     answer(box, {"digest": "a", "verb": "thumbnail", "side": 288}, data)
-    head = {"digest": "a", "verb": "crop", "matrix": ((0.5, 0.0, -3300.0), (0.0, 0.5, 0.0)), "size": (64, 32)}
+    head = {"digest": "a", "verb": "crops", "matrices": [((0.5, 0.0, -3300.0), (0.0, 0.5, 0.0))], "size": (64, 32)}
     assert answer(box, head, b"")[0] == {"missing": True}
     reply, payload = answer(box, head, data)
-    assert np.frombuffer(payload, np.uint8).reshape(reply["shape"])[8:24].std() > 60
+    assert np.frombuffer(payload, np.uint8).reshape(reply["shape"])[0, 8:24].std() > 60
     assert "missing" not in answer(box, head, b"")[0]
+
+
+@pytest.mark.parametrize("size", [(1501, 1203), (900, 1601), (640, 480), (3333, 40)])
+@pytest.mark.parametrize("side", [64, 100, 256, 576])
+def test_a_thumbnail_through_halvings_moves_nothing(studio, size: tuple[int, int], side: int) -> None:
+    """A worker's thumbnail, made from halved copies, has a dot where the plain scales carry it, at even, odd and narrow sizes."""
+    at = 0.61 * size[0], 0.43 * size[1]
+    shrink = min(1.0, side / max(size))
+    data = studio.encoded(Image.fromarray(studio.dot(*size, at, sigma=max(3.0, 2.5 / shrink))), "PNG", compress_level=1)
+    reply, payload = answer(Darkbox(MAX), {"digest": "a", "verb": "thumbnail", "side": side}, data)
+    (picture,) = np.frombuffer(payload, np.uint8).reshape(reply["shape"])
+    small = max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
+    assert picture.shape == (small[1], small[0], 3)
+    if min(small) < 30:
+        return
+    x, y = studio.centre(picture)
+    assert x == pytest.approx((at[0] + 0.5) * small[0] / size[0] - 0.5, abs=0.1)
+    assert y == pytest.approx((at[1] + 0.5) * small[1] / size[1] - 0.5, abs=0.1)
+
+
+def test_looks_come_one_after_the_other_and_stay_apart(studio) -> None:
+    """One request shows a photo by many matrices, in their order, each as it would be alone; another photo in between changes nothing."""
+    one, other = (studio.encoded(Image.fromarray(studio.dot(900, 700, at, sigma=20)), "PNG") for at in ((300, 350), (600, 350)))
+    matrices = [((s, 0.0, 32 - s * 300), (0.0, s, 32 - s * 350)) for s in (1.0, 0.1, 0.4, 0.2, 0.1)]
+    box = Darkbox(MAX)
+
+    def look(digest: str, data: bytes, wanted: list[tuple[tuple[float, ...], ...]]) -> np.ndarray:
+        reply, payload = answer(box, {"digest": digest, "verb": "crops", "matrices": wanted, "size": (64, 64)}, data)
+        return np.frombuffer(payload, np.uint8).reshape(reply["shape"])
+
+    together = look("a", one, matrices)
+    elsewhere = look("b", other, matrices)
+    assert together.shape == (5, 64, 64, 3)
+    for number, matrix in enumerate(matrices):
+        assert np.array_equal(look("a", b"", [matrix])[0], together[number])
+        assert np.array_equal(look("b", b"", [matrix])[0], elsewhere[number])
+    assert np.array_equal(together[1], together[4])
+    assert [tuple(round(v) for v in studio.centre(picture)) for picture in together[1:]] == [(32, 32)] * 4

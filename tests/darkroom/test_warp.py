@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import simplejpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -64,7 +66,7 @@ def test_fine_patterns_become_even_grey() -> None:
         out, covered = warp.warp(board, turning(0.25, degrees, (199.5, 199.5), (31.5, 31.5)), (64, 64))
         assert covered
         assert np.abs(out.astype(float) - 127.5).max() < 6
-    thumbnail, _, _ = warp.thumbnail(board, 100)
+    thumbnail, _ = warp.warp(board, *warp.thumbnail_matrix((400, 400), 100))
     assert np.abs(thumbnail.astype(float) - 127.5).max() < 1
 
 
@@ -147,12 +149,75 @@ def test_a_frame_is_a_jpeg_without_metadata(studio) -> None:
     ("size", "side", "expected"), [((800, 600), 288, (288, 216)), ((601, 800), 288, (216, 288)), ((100, 60), 288, (100, 60)), ((5000, 16), 288, (288, 1))]
 )
 def test_a_thumbnail_has_its_side_and_tells_its_scale(studio, size, side: int, expected) -> None:
-    """The longer side is as asked, never enlarged; the scales returned carry a dot to where it is."""
+    """The longer side is as asked, never enlarged; the matrix carries a dot to where it is."""
     at = (size[0] * 0.63, size[1] * 0.37)
-    out, fx, fy = warp.thumbnail(studio.dot(*size, at, sigma=min(size) / 25), side)
-    assert (out.shape[1], out.shape[0]) == expected
-    assert (fx, fy) == (expected[0] / size[0], expected[1] / size[1])
+    matrix, small = warp.thumbnail_matrix(size, side)
+    out, _ = warp.warp(studio.dot(*size, at, sigma=min(size) / 25), matrix, small)
+    assert (out.shape[1], out.shape[0]) == small == expected
+    fx, fy = expected[0] / size[0], expected[1] / size[1]
     if min(expected) > 50:
         x, y = studio.centre(out)
         assert x == pytest.approx((at[0] + 0.5) * fx - 0.5, abs=0.05)
         assert y == pytest.approx((at[1] + 0.5) * fy - 0.5, abs=0.05)
+
+
+# -- halving ---------------------------------------------------------------------------------------------------------------------------
+
+
+def halved_by(times: int) -> Matrix:
+    """Where pixels of a photo that was halved so many times lie in the photo."""
+    grow = 2**times
+    return np.array([[grow, 0, (grow - 1) / 2], [0, grow, (grow - 1) / 2], [0, 0, 1]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    width=st.integers(150, 400), height=st.integers(150, 400), times=st.integers(1, 4),
+    across=st.floats(0.3, 0.7), down=st.floats(0.3, 0.7),
+)  # fmt: skip
+def test_halving_moves_nothing(studio, width: int, height: int, times: int, across: float, down: float) -> None:
+    """Pixel p of a halved photo lies at 2 p + 0.5 of it: a dot is found where it was, at odd and even sizes, however often halved."""
+    at = across * width, down * height
+    small = studio.dot(width, height, at, sigma=2.0 * 2**times)
+    for number in range(1, times + 1):
+        small = warp.halved(small)
+        assert small.shape == (-(-height // 2**number), -(-width // 2**number), 3)
+    grow = 2**times
+    seen = [grow * v + (grow - 1) / 2 for v in studio.centre(small)]
+    truth = studio.centre(studio.dot(width, height, at, sigma=2.0 * grow))  # its centroid too is cut off at the edge
+    assert math.dist(seen, truth) < 0.1 * grow
+
+
+def test_an_odd_last_row_counts_twice() -> None:
+    """Every pixel is the mean of its 2 x 2; what is missing at the right and below is the last column and row again."""
+    picture = np.arange(15, dtype=np.uint8).reshape(3, 5, 1).repeat(3, 2) * 8
+    wide = np.pad(picture.astype(float), ((0, 1), (0, 1), (0, 0)), mode="edge")
+    truth = wide.reshape(2, 2, 3, 2, 3).mean((1, 3))
+    assert np.abs(warp.halved(picture) - truth).max() <= 0.5
+
+
+@given(st.floats(1e-4, 8))
+def test_halvings_leave_enough_pixels(scale: float) -> None:
+    """After so many halvings there are still two to four pixels a pixel of the target in each direction, or all there are."""
+    times = warp.halvings(scale)
+    left = scale * 2**times  # scale of the warp that remains
+    assert times == 0 or 0.25 < left <= 0.5 + 1e-12
+    assert times > 0 or scale > 0.25
+    assert warp.halvings(0.0) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    more=st.tuples(st.integers(0, 200), st.integers(0, 200)), scale=st.floats(0.06, 1.5), degrees=st.floats(-180, 180),
+    target=st.tuples(st.floats(28, 36), st.floats(28, 36)),
+)  # fmt: skip
+def test_a_look_at_a_halved_photo_is_a_look_at_the_photo(studio, more: tuple[int, int], scale: float, degrees: float, target: tuple[float, float]) -> None:
+    """Through as many halvings as a worker makes, a dot stays where the matrix carries it, to a tenth of a pixel of the target."""
+    width, height = (round(40 / scale) + extra for extra in more)
+    at = 0.47 * width, 0.52 * height
+    matrix = turning(scale, degrees, at, target)
+    picture, times = studio.dot(width, height, at, sigma=3.5 / scale), warp.halvings(scale)
+    for _ in range(times):
+        picture = warp.halved(picture)
+    out, _ = warp.warp(picture, matrix @ halved_by(times), (64, 64))
+    assert math.dist(studio.centre(out), target) < 0.1

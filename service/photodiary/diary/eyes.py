@@ -105,7 +105,7 @@ def current(sightings: Iterable[Sighting], model: str) -> Sighting | None:
 class DoubtConfig:
     """When a person is asked, and when a photo stays out of the film until then; both in % of IOD."""
 
-    ask_above: float = 5.0
+    ask_above: float = 3.0
     leave_out_above: float = 10.0
 
     def __post_init__(self) -> None:

@@ -31,17 +31,16 @@ _STD = (0.229, 0.224, 0.225)
 class EyeNetConfig:
     """What the network is made of; stored beside the weights so that they can be loaded without guessing.
 
-    doubt: weights of (1, own, spread, faintness, strayed) in the expected error in % of IOD; what they weigh is said at
-    `locate.choosing.expected_error`, how they are found in `deploy/ship_model.py`.
+    doubt: weights of the evidence of `locate.choosing.evidence` in the logarithm of the expected error in % of IOD.
     likeness: numbers that say what a face looks like, 0 when the weights have no such part.
     odds: weights of (1, likeness to the gallery, the gallery's likeness to itself) in the log odds that a face is the diary's person.
     """
 
     backbone: str = "regnety_006"
     width: int = 96
-    doubt: tuple[float, float, float, float, float] = (0.5, 1.0, 1.0, 0.0, 0.0)
+    doubt: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     likeness: int = 0
-    odds: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    odds: tuple[float, ...] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)

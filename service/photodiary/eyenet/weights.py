@@ -56,7 +56,7 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         if backbone not in timm.list_models():  # timm would look for "hf-hub:..." on the network
             raise BadModel(f"{path}: made of {backbone!r}, which timm does not know")
         doubt, odds = (_numbers(config.get(key, ()), getattr(EyeNetConfig(), key)) for key in ("doubt", "odds"))
-        net = EyeNet(EyeNetConfig(backbone, int(config["width"]), doubt, int(config.get("likeness", 0)), odds))  # type: ignore[arg-type]
+        net = EyeNet(EyeNetConfig(backbone, int(config["width"]), doubt, int(config.get("likeness", 0)), odds))
         net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()})
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
@@ -65,11 +65,11 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
 
 
 def _numbers(values: list[float], default: tuple[float, ...]) -> tuple[float, ...]:
-    """As many numbers as `default` has; what an older file leaves out is as there."""
-    numbers = (*(float(value) for value in values), *default[len(values) :])
-    if len(numbers) != len(default) or not all(math.isfinite(number) for number in numbers):
+    """As many finite numbers as `default` has; an older file's, which meant something else, are not taken over."""
+    numbers = tuple(float(value) for value in values)
+    if not all(math.isfinite(number) for number in numbers):
         raise ValueError(f"calibration of {values}")
-    return numbers
+    return numbers if len(numbers) == len(default) else default
 
 
 def _metadata(data: bytes) -> dict[str, str]:

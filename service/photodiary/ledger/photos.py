@@ -14,7 +14,7 @@ from photodiary.diary.photo import Digest, Stage, is_legal, retry_wait
 from photodiary.errors import IllegalMove
 from photodiary.ledger.store import Connection, Ledger, Row
 
-IN_FILM = "frame IS NOT NULL AND stage IN ('aligned', 'doubtful', 'located')"  # a stale frame stays until the new one is there
+IN_FILM = "frame IS NOT NULL AND stage IN ('aligned', 'doubtful', 'located', 'received')"  # a stale frame stays until the new one is there
 FILM_ORDER = "taken_wall, taken_utc, sha256"
 
 
@@ -35,6 +35,7 @@ class PhotoRow:
     doubtful: bool
     reason: str | None
     sighting: Sighting | None
+    sighting_id: int | None
     frame: str | None
     matrix: Matrix | None
     canvas_id: int | None
@@ -43,7 +44,7 @@ class PhotoRow:
 
     @property
     def in_film(self) -> bool:
-        return self.frame is not None and self.stage in (Stage.ALIGNED, Stage.DOUBTFUL, Stage.LOCATED)
+        return self.frame is not None and self.stage in (Stage.ALIGNED, Stage.DOUBTFUL, Stage.LOCATED, Stage.RECEIVED)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _row(row: Row) -> PhotoRow:
     return PhotoRow(
         id=row["id"], sha256=Digest(row["sha256"]), bytes=row["bytes"], format=row["format"], width=row["width"], height=row["height"],
         taken=taken, received_at=row["received_at"], original=row["original"], stage=Stage(row["stage"]), doubtful=bool(row["doubtful"]),
-        reason=row["reason"], sighting=sighting, frame=row["frame"], matrix=None if row["matrix"] is None else _matrix(row["matrix"]),
+        reason=row["reason"], sighting=sighting, sighting_id=row["sighting_id"], frame=row["frame"], matrix=None if row["matrix"] is None else _matrix(row["matrix"]),
         canvas_id=row["canvas_id"], tries=row["tries"], deaths=row["deaths"],
     )  # fmt: skip
 
@@ -183,13 +184,13 @@ def forgive_first_tries(ledger: Ledger) -> None:
 
 
 def move(db: Connection, photo: PhotoRow, new: Stage, **columns: str | float | None) -> None:
-    """Compare-and-set from the stage that `photo` was read at.  Raises IllegalMove when it is not allowed or somebody else moved it."""
+    """Compare-and-set from the stage and the eyes that `photo` was read with.  Raises IllegalMove when it is not allowed or somebody else moved it."""
     if not is_legal(photo.stage, new):
         raise IllegalMove(f"photo {photo.sha256[:12]}: cannot go from {photo.stage} to {new}")
     assignments = "".join(f", {column} = ?" for column in columns)
     changed = db.execute(
-        f"UPDATE photos SET stage = ?, tries = 0, next_try = 0{assignments} WHERE id = ? AND stage = ?",
-        (new, *columns.values(), photo.id, photo.stage),
+        f"UPDATE photos SET stage = ?, tries = 0, next_try = 0{assignments} WHERE id = ? AND stage = ? AND sighting_id IS ?",
+        (new, *columns.values(), photo.id, photo.stage, photo.sighting_id),
     ).rowcount
     if changed != 1:
         raise IllegalMove(f"photo {photo.sha256[:12]}: was moved from {photo.stage} by somebody else")

@@ -97,8 +97,8 @@ def frame_lost(ledger: Ledger, frame: str) -> None:
     """A frame's file is missing or damaged: it leaves the film and is made again."""
     with ledger.write() as db:
         db.execute(
-            "UPDATE photos SET stage = 'located', tries = 0, next_try = 0, frame = NULL, frame_bytes = NULL, matrix = NULL, canvas_id = NULL"
-            " WHERE frame = ? AND stage IN ('aligned', 'doubtful', 'located')",
+            "UPDATE photos SET stage = iif(stage = 'received', stage, 'located'), tries = 0, next_try = 0,"
+            f" frame = NULL, frame_bytes = NULL, matrix = NULL, canvas_id = NULL WHERE frame = ? AND {IN_FILM}",
             (frame,),
         )
 

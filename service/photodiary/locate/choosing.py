@@ -12,7 +12,7 @@ from photodiary.diary.eyes import EyePair
 if TYPE_CHECKING:
     from photodiary.locate.looking import Face
 
-UNSURE = 5.0  # % of IOD of expected error above which a reason is given
+UNSURE = 3.0  # % of IOD of expected error above which a reason is given
 FAINT = 0.5  # of the best one's score: what is below is a fold or a shadow, not a second face
 TOO_CLOSE = 0.35  # of rank: two faces that differ by less could both be meant
 COVERED = 0.45  # score of the worse eye below which it may be covered
@@ -60,15 +60,23 @@ def choose(faces: Sequence[Face], size: tuple[int, int], doubt: Sequence[float],
     return Choice(best, expected, reason, 1 + len(others), None if likenesses is None else likenesses[order[0]])
 
 
+def evidence(face: Face) -> tuple[float, ...]:
+    """What speaks for and against a face's eyes, as `expected_error` weighs it: 1, then logarithms of the network's own estimate, of the spread of
+    the looks, of how far they strayed, of how faint the worse eye and both eyes are."""
+    return (
+        1.0,
+        math.log(face.own + 0.1),
+        math.log(face.spread + 0.1),
+        math.log(face.strayed + 0.3),
+        -math.log(min(1.0, max(face.weaker, 1e-3))),
+        -math.log(min(1.0, max(face.score, 1e-3))),
+    )
+
+
 def expected_error(face: Face, doubt: Sequence[float]) -> float:
-    """Calibrated on held-out people (`deploy/ship_model.py`), in % of IOD: floor + own + spread + faintness + strayed, each with its weight."""
-    floor, own, spread, faint, strayed = doubt
-    return floor + own * face.own + spread * face.spread + faint * faintness(face) + strayed * face.strayed
-
-
-def faintness(face: Face) -> float:
-    """How little the worse eye looks like an eye: 0 when it surely is one, rising steeply when it hardly is."""
-    return max(0.0, -math.log(max(face.weaker, 1e-3)) - 0.2) ** 2
+    """Mean error to expect, in % of IOD: the evidence with weights calibrated on held-out people (`deploy/ship_model.py`), exponentiated."""
+    weighed = math.fsum(weight * part for weight, part in zip(doubt, evidence(face), strict=True))
+    return math.exp(max(-3.0, min(5.0, weighed)))
 
 
 def at_edge(eyes: EyePair, size: tuple[int, int]) -> bool:

@@ -13,14 +13,15 @@ import structlog
 import torch
 
 from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.errors import PhotodiaryError
 from photodiary.eyenet import weights
 from photodiary.eyenet.framing import FramingConfig, padded
+from photodiary.eyenet.likeness import Gallery, stored
 from photodiary.eyenet.network import folded
 from photodiary.eyenet.peaks import Candidate, candidates
 from photodiary.eyenet.threads import USABLE, ConsiderateThreads
 from photodiary.locate.choosing import choose
 from photodiary.locate.config import LocateConfig
-from photodiary.locate.likeness import Gallery, stored
 from photodiary.locate.looking import Face, Looking
 from photodiary.locate.views import Located, View
 
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+TOGETHER = {"cpu": 4, "cuda": 8}  # photos whose looks go through the network together while there is a backlog
+ROUND_UP = 8  # pictures: on a GPU the sums depend on a batch's size, so there are few sizes
 ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge
-STRANGER = -2.0  # log odds below which a face is somebody else's
+STRANGER = -0.5  # log odds below which a face is somebody else's
 
 
 class EyeLocator:
@@ -55,12 +58,16 @@ class EyeLocator:
             self.device = "cpu"
             self._precision = _precision(config.precision, "cpu")
             self._warm_up()
+        # In float32 a processor's sums depend on a batch's size, so there photos go through one by one.
+        self.together = TOGETHER[self.device] if self.device == "cuda" or self._precision == torch.bfloat16 else 1
         self._threads: ConsiderateThreads | None = None
         if self.device == "cpu" and config.threads:
             torch.set_num_threads(config.threads)
-        elif self.device == "cpu":
+        elif self.device == "cpu" and self._precision == torch.bfloat16:  # the same answers with any number of threads, to the last bit
             self._threads = ConsiderateThreads(min(USABLE, len(os.sched_getaffinity(0))))
             torch.set_num_threads(1)
+        elif self.device == "cpu":
+            torch.set_num_threads(max(1, min(USABLE, len(os.sched_getaffinity(0)) - 1)))
 
     def _warm_up(self) -> None:
         self._net.to(self.device)
@@ -69,7 +76,8 @@ class EyeLocator:
     def _ask(self, pictures: Sequence[Pixels], least_score: float) -> tuple[list[list[Candidate]], NDArray[np.float32] | None]:
         """Candidates in each picture; all pictures have one size, padded below and right to what the network needs."""
         height, width = pictures[0].shape[:2]
-        batch = np.zeros((len(pictures), padded(height), padded(width), 3), np.uint8)
+        count = len(pictures) if self.device == "cpu" else -(-len(pictures) // ROUND_UP) * ROUND_UP
+        batch = np.zeros((count, padded(height), padded(width), 3), np.uint8)
         for number, picture in enumerate(pictures):
             batch[number, :height, :width] = picture
             batch[number, height:] = batch[number, height - 1 : height]
@@ -85,17 +93,32 @@ class EyeLocator:
 
     def faces(self, view: View) -> list[Face]:
         """All faces of the photo that stand a close look.  Raises what the view raises."""
+        return self._looking.faces(view)
+
+    def _faces_of(self, views: Sequence[View]) -> list[list[Face] | PhotodiaryError]:
         started = time.monotonic()
         if self._threads is not None:
             self._threads.begin()
-        found = self._looking.faces(view)
+        found = self._looking.faces_of(views)
         if self._threads is not None:
             self._threads.adjust(time.monotonic() - started)
         return found
 
     def locate(self, view: View, gallery: Gallery | None = None) -> Located:
         """Eyes of the person the photo is about, with an honest expected error.  Raises what the view raises."""
-        faces = self.faces(view)
+        (located,) = self.locate_all([view], [gallery])
+        if isinstance(located, PhotodiaryError):
+            raise located
+        return located
+
+    def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
+        """The same for several photos at once; one whose view raises gets its error.  The answers do not depend on who is asked for together."""
+        return [
+            faces if isinstance(faces, PhotodiaryError) else self._chosen(view, faces, gallery)
+            for view, faces, gallery in zip(views, self._faces_of(views), galleries, strict=True)
+        ]
+
+    def _chosen(self, view: View, faces: list[Face], gallery: Gallery | None) -> Located:
         known = [face.embedding for face in faces if face.embedding is not None]
         odds = None if gallery is None or len(known) < len(faces) else gallery.log_odds(known, self._net.config.odds)
         chosen = choose(faces, view.size, self._net.config.doubt, odds, STRANGER)

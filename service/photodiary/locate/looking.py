@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from photodiary.diary.canvas import Canvas, Matrix, similarity
 from photodiary.diary.eyes import EyePair, Point
+from photodiary.errors import PhotodiaryError
 from photodiary.eyenet.framing import FramingConfig, Look, from_thumbnail, look_canvas, mirrored, turned_back
 from photodiary.eyenet.peaks import Candidate
 from photodiary.locate.views import View
@@ -30,7 +31,10 @@ FAR_BEHIND = 2.3  # of log(IOD x score): a face that is so much smaller or faint
 STRAYED = 0.12  # of the IOD: eyes that the approach found this far from where it expected them are approached once more
 DISAGREE = 1.2  # % of IOD between the looks from which on more looks are worth their time
 
-Ask = Callable[[Sequence["Pixels"], float], tuple[list[list[Candidate]], "NDArray[np.float32] | None"]]
+Answer = tuple[list[list[Candidate]], "NDArray[np.float32] | None"]
+Ask = Callable[[Sequence["Pixels"], float], Answer]
+T = TypeVar("T")
+Steps = Generator[tuple[list["Pixels"], float], Answer, T]  # yields pictures of one size and a least score, is sent the answer, returns T
 
 
 @dataclass(frozen=True)
@@ -58,44 +62,85 @@ class Looking:
         self._approach = look_canvas(framing, framing.approach)
 
     def faces(self, view: View) -> list[Face]:
-        """All faces of the photo that stand a close look; in no order."""
-        thumbnail = view.thumbnail(self.framing.whole)
-        found = self._settled(view, self._whole(thumbnail, view.size), LEAST_FACE)
-        if not found and max(view.size) > self.framing.whole:
-            found = self._settled(view, self._whole(view.thumbnail(self.framing.far), view.size), LEAST_FACE)
-        if found:
-            return found
-        return [
-            Face(**{**vars(face), "turned": True})
-            for quarters in (1, 3, 2)
-            for face in self._settled(view, self._whole(thumbnail, view.size, quarters), LEAST_TURNED)
-        ]
+        """All faces of the photo that stand a close look; in no order.  Raises what the view raises."""
+        (found,) = self.faces_of([view])
+        if isinstance(found, PhotodiaryError):
+            raise found
+        return found
 
-    def _whole(self, thumbnail: Pixels, size: tuple[int, int], quarters: int = 0) -> list[EyePair]:
+    def faces_of(self, views: Sequence[View]) -> list[list[Face] | PhotodiaryError]:
+        """The same for several photos, whose looks go through the network together; a photo whose view raises gets its error."""
+        done: dict[int, list[Face] | PhotodiaryError] = {}
+        working = {number: self._steps(view) for number, view in enumerate(views)}
+        answers: dict[int, Answer] = {}
+        while working:
+            asked: dict[int, tuple[list[Pixels], float]] = {}
+            for number, steps in list(working.items()):
+                try:
+                    asked[number] = steps.send(answers[number]) if number in answers else next(steps)
+                except StopIteration as stop:
+                    done[number] = stop.value
+                    del working[number]
+                except PhotodiaryError as error:
+                    done[number] = error
+                    del working[number]
+            answers = self._together(asked)
+        return [done[number] for number in range(len(views))]
+
+    def _together(self, asked: dict[int, tuple[list[Pixels], float]]) -> dict[int, Answer]:
+        """One question to the network for all pictures of the same size."""
+        groups: dict[tuple[tuple[int, ...], float], list[int]] = {}
+        for number, (pictures, least) in asked.items():
+            groups.setdefault((pictures[0].shape, least), []).append(number)
+        answers: dict[int, Answer] = {}
+        for (_, least), numbers in groups.items():
+            found, embeddings = self._ask([picture for number in numbers for picture in asked[number][0]], least)
+            start = 0
+            for number in numbers:
+                mine = slice(start, start + len(asked[number][0]))
+                answers[number] = found[mine], None if embeddings is None else embeddings[mine]
+                start = mine.stop
+        return answers
+
+    def _steps(self, view: View) -> Steps[list[Face]]:
+        thumbnail = view.thumbnail(self.framing.whole)
+        found = yield from self._settled(view, (yield from self._whole(thumbnail, view.size)), LEAST_FACE)
+        if not found and max(view.size) > self.framing.whole:
+            far = view.thumbnail(self.framing.far)
+            found = yield from self._settled(view, (yield from self._whole(far, view.size)), LEAST_FACE)
+        if not found:
+            for quarters in (1, 3, 2):
+                places = yield from self._whole(thumbnail, view.size, quarters)
+                found += [replace(face, turned=True) for face in (yield from self._settled(view, places, LEAST_TURNED))]
+        return found
+
+    def _whole(self, thumbnail: Pixels, size: tuple[int, int], quarters: int = 0) -> Steps[list[EyePair]]:
         """Where faces may be, best first, in pixels of the photo."""
         shown = np.ascontiguousarray(np.rot90(thumbnail, quarters))
-        seen = self._ask([shown], LEAST_WHOLE)[0][0]
+        seen = (yield [shown], LEAST_WHOLE)[0][0]
         small = thumbnail.shape[1], thumbnail.shape[0]
         return [from_thumbnail(turned_back(c.eyes, quarters, small), small, size) for c in seen[:MOST_FACES]]
 
-    def _settled(self, view: View, places: list[EyePair], least: float) -> list[Face]:
+    def _settled(self, view: View, places: list[EyePair], least: float) -> Steps[list[Face]]:
         """Approach each place, then look at what is there from all sides.  Returns the faces."""
-        near = _worth_it(self._approached(view, places))
-        faces = [] if not near else self._looked(view, near, self.framing.looks)
+        near = _worth_it((yield from self._approached(view, places)))
+        faces = yield from self._looked(view, near, self.framing.looks)
         unsure = [n for n, face in enumerate(faces) if face is not None and face.score >= least and face.spread > DISAGREE]
         if unsure and self.framing.more:
-            again = self._looked(view, [faces[n].eyes for n in unsure], (*self.framing.looks, *self.framing.more))  # type: ignore[union-attr]
+            places = [face.eyes for n in unsure if (face := faces[n]) is not None]
+            again = yield from self._looked(view, places, (*self.framing.looks, *self.framing.more))
             for n, better in zip(unsure, again, strict=True):
                 faces[n] = better or faces[n]
         return [face for face in faces if face is not None and face.score >= least]
 
-    def _approached(self, view: View, places: list[EyePair]) -> list[Candidate]:
+    def _approached(self, view: View, places: list[EyePair]) -> Steps[list[Candidate]]:
         """The eyes of each place as one upright crop shows them; places without any are dropped, two that are one are joined."""
         done: list[Candidate] = []
         todo = places
         for last in (False, True):
             strayed = []
-            for eyes, seen in zip(todo, self._crops(view, [(eyes, self.framing.approach) for eyes in todo], LEAST_APPROACH)[0], strict=True):
+            answers, _ = yield from self._crops(view, [(eyes, self.framing.approach) for eyes in todo], LEAST_APPROACH)
+            for eyes, seen in zip(todo, answers, strict=True):
                 if seen is None:
                     continue
                 if last or seen.eyes.distance(eyes) < STRAYED * eyes.iod:
@@ -108,9 +153,9 @@ class Looking:
                 break
         return done
 
-    def _looked(self, view: View, places: list[EyePair], looks: Sequence[Look]) -> list[Face | None]:
+    def _looked(self, view: View, places: list[EyePair], looks: Sequence[Look]) -> Steps[list[Face | None]]:
         """Each place seen by all looks at once; the median of each coordinate is the answer."""
-        seen, embeddings = self._crops(view, [(eyes, look) for eyes in places for look in looks], LEAST_APPROACH / 2)
+        seen, embeddings = yield from self._crops(view, [(eyes, look) for eyes in places for look in looks], LEAST_APPROACH / 2)
         faces: list[Face | None] = []
         for number, eyes in enumerate(places):
             answers = [c for c in seen[number * len(looks) : (number + 1) * len(looks)] if c is not None]
@@ -118,7 +163,7 @@ class Looking:
             faces.append(_median(answers, len(looks), eyes, embedding) if 2 * len(answers) > len(looks) else None)
         return faces
 
-    def _crops(self, view: View, wanted: list[tuple[EyePair, Look]], least: float) -> tuple[list[Candidate | None], NDArray[np.float32] | None]:
+    def _crops(self, view: View, wanted: list[tuple[EyePair, Look]], least: float) -> Steps[tuple[list[Candidate | None], NDArray[np.float32] | None]]:
         """For each place and look the pair of eyes that the crop was made for, in pixels of the photo."""
         if not wanted:
             return [], None
@@ -129,7 +174,7 @@ class Looking:
         for number, (_, look) in enumerate(wanted):
             if look.mirrored:
                 pictures[number] = np.ascontiguousarray(pictures[number][:, ::-1])
-        found, embeddings = self._ask(pictures, least)
+        found, embeddings = yield pictures, least
         return [
             _nearest(candidates, canvas, matrix, side if look.mirrored else None)
             for candidates, canvas, matrix, (_, look) in zip(found, canvases, matrices, wanted, strict=True)

@@ -10,7 +10,8 @@ from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.canvas import Matrix
 from photodiary.diary.eyes import Sighting
 from photodiary.diary.photo import Digest
-from photodiary.locate.likeness import Gallery
+from photodiary.errors import PhotodiaryError
+from photodiary.eyenet.likeness import Gallery
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,7 @@ class Locator(Protocol):
 
     `locate` always answers: eyes in upright pixels of the photo with an expected error in % of IOD, or no eyes with a reason.  With a
     gallery, a face that is like it wins over others, and one that is unlike it is said to be somebody else's.
+    `locate_all` does so for up to `together` photos at once, with the same answers; a photo whose view raises gets its error.
     """
 
     @property
@@ -51,6 +53,9 @@ class Locator(Protocol):
     def sha256(self) -> str: ...
     @property
     def device(self) -> str: ...
+    @property
+    def together(self) -> int: ...
+    def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]: ...
     def locate(self, view: View, gallery: Gallery | None = None) -> Located: ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,9 +89,10 @@ def _trust(row: dict[str, str]) -> float:
     if (row.get("kind") or "").startswith("teacher"):
         return UNCHECKED
     try:
-        return 1 / (1 + (float(row.get("spread") or 0) / 1.5) ** 2)
+        spread = float(row.get("spread") or 0)
     except ValueError:
         return UNCHECKED
+    return 1 / (1 + min(abs(spread), 1e6) ** 2 / 2.25) if math.isfinite(spread) else UNCHECKED
 
 
 def load_scenery(folder: Path) -> list[NDArray[np.uint8]]:

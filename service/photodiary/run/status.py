@@ -13,7 +13,8 @@ from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage, shown_name
 from photodiary.errors import BadModel, LedgerTrouble
 from photodiary.eyenet import registry
-from photodiary.ledger import photos, reels, summary, wishes
+from photodiary.eyenet.likeness import ENOUGH as LIKENESS_NEEDS
+from photodiary.ledger import gallery, photos, reels, summary, wishes
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.run.lock import holder
 from photodiary.settings import Settings
@@ -21,13 +22,13 @@ from photodiary.settings import Settings
 
 def gather(settings: Settings) -> dict[str, Any]:
     """`status --json` of CLI.md, with `running` and `disk` besides."""
-    diaries = [_diary(name, settings) for name in settings.diary]
     model: dict[str, str | None] = {"name": None, "sha256": None, "device": None}
     try:
         entry = registry.current(settings.locate.model)
         model.update(name=entry.name, sha256=entry.sha256)
     except BadModel:
         pass
+    diaries = [_diary(name, settings, model["name"]) for name in settings.diary]
     degraded: list[str] = []
     for diary in diaries:
         noted = diary.pop("_notes")
@@ -39,7 +40,7 @@ def gather(settings: Settings) -> dict[str, Any]:
     return {"version": __version__, "model": model, "degraded": degraded, "diaries": diaries}
 
 
-def _diary(name: str, settings: Settings) -> dict[str, Any]:
+def _diary(name: str, settings: Settings, model: str | None) -> dict[str, Any]:
     diary = settings.diary[name]
     stages = dict.fromkeys((str(s) for s in Stage), 0)
     answer: dict[str, Any] = {
@@ -47,6 +48,7 @@ def _diary(name: str, settings: Settings) -> dict[str, Any]:
         "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "duplicates": 0, "in_film": 0},
         "labels": {"placed": 0, "confirmed": 0}, "film_missing": [], "not_in_film": [], "reel": None, "canvas": None,
         "disk": {"originals": 0, "frames": 0, "films": 0}, "last_scan": None, "last_error": None, "_notes": {},
+        "likeness": {"trusted": 0, "needed": LIKENESS_NEEDS, "used": False},
     }  # fmt: skip
     if not (diary.archive / FILE).exists():
         return answer
@@ -71,6 +73,8 @@ def _diary(name: str, settings: Settings) -> dict[str, Any]:
         answer["canvas"] = None if canvas is None else canvas.words
         answer["last_scan"] = _moment(notes["last_scan"]) if "last_scan" in notes else None
         answer["last_error"] = notes.get("last_error")
+        trusted = gallery.trusted(ledger, notes.get("model", {}).get("name") or model or "")
+        answer["likeness"] = {"trusted": trusted, "needed": LIKENESS_NEEDS, "used": trusted >= LIKENESS_NEEDS}
         answer["_notes"] = notes
     finally:
         ledger.close()
@@ -109,6 +113,11 @@ def in_words(status: dict[str, Any], config: Path) -> str:
         if diary["canvas"]:
             lines.append(f"  picture format {diary['canvas']}")
         lines += [f"  not in the film: {entry['photos']:,} x {entry['reason']}" for entry in diary["not_in_film"]]
+        known = diary["likeness"]
+        lines.append(
+            f"  whose face it is: compared with {known['trusted']:,} trusted frames" if known["used"]
+            else f"  whose face it is: not compared yet ({known['trusted']} of {known['needed']} trusted frames); the largest, most central face counts"
+        )  # fmt: skip
         disk = diary["disk"]
         lines.append("  disk: " + ", ".join(f"{kind} {size / 1e6:,.0f} MB" for kind, size in disk.items()))
         lines.append(f"  inbox {diary['inbox']}, looked at {diary['last_scan'] or 'never'}")
