@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     train = verb("train", "train the base model on labelled faces; call again to go on where it stopped", "train")
     train.add_argument("faces", metavar="FACES", help="shards with labels.csv, a label CSV, or a folder of N_row_col_row_col.jpg")
     train.add_argument("--out", default=".train/base", metavar="DIR", help="state and weights (default: %(default)s)")
-    train.add_argument("--init", metavar="FILE", help="start from these safetensors weights")
+    train.add_argument("--init", metavar="FILE", help="start from these safetensors weights: our own, or a backbone's as timm saves it")
     train.add_argument("--scenery", metavar="DIR", help="pictures without faces, for grounds and things to lie about (deploy/scenery.py)")
     train.add_argument("--rate", type=float, metavar="R", help="highest learning rate")
     train.add_argument("--samples", type=int, metavar="N", help="how many samples to see in all")

@@ -86,15 +86,22 @@ def test_a_correction_survives_retraining() -> None:
         ("net-1", EYES, 99.0, "covered", Triage(Stage.DOUBTFUL, True, "covered")),
         ("net-1", EYES, None, None, Triage(Stage.DOUBTFUL, True, "unsure")),
         ("net-1", EYES, 1.0, "several_faces", Triage(Stage.LOCATED, True, "several_faces")),
-        ("net-1", EYES, 1.0, "not_this_person", Triage(Stage.LOCATED, True, "not_this_person")),
+        ("net-1", EYES, 1.0, "not_this_person", Triage(Stage.DOUBTFUL, True, "not_this_person")),
+        ("placed", EYES, None, "not_this_person", Triage(Stage.LOCATED, False, None)),
         ("net-1", EYES, 1.0, "covered", Triage(Stage.LOCATED, False, None)),
         ("placed", EYES, None, None, Triage(Stage.LOCATED, False, None)),
         ("confirmed", EYES, 99.0, "several_faces", Triage(Stage.LOCATED, False, None)),
     ],
 )
 def test_what_follows_from_a_sighting(by: str, eyes: EyePair | None, error: float | None, reason: str | None, wanted: Triage) -> None:
-    """No face is left out; a person's eyes go into the film; over 5 % a person is asked, over 10 % the photo waits for the answer."""
+    """No face is left out; a person's eyes go into the film; over 5 % a person is asked, over 10 %, or when it seems to be somebody else, the photo waits."""
     assert triage(Sighting(by, eyes, error, reason), DOUBT) == wanted
+
+
+def test_what_is_asked_above_by_itself() -> None:
+    """Unless it is configured, a person is asked from an expected error of 3 % on, and the photo waits from 10 % on."""
+    assert DoubtConfig() == DoubtConfig(ask_above=3.0, leave_out_above=10.0)
+    assert [triage(Sighting("net-1", EYES, error), DoubtConfig()).doubtful for error in (3.0, 3.01)] == [False, True]
 
 
 @given(sightings, st.floats(0.1, 50), st.floats(0, 50))

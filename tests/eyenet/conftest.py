@@ -58,4 +58,4 @@ def net() -> EyeNet:
     """A small network with reproducible weights, in the same family as the shipped one."""
     torch.manual_seed(3)
     torch.set_num_threads(1)
-    return EyeNet(EyeNetConfig(backbone="regnety_002", width=16, doubt=(0.25, 1.5, 0.75)))
+    return EyeNet(EyeNetConfig(backbone="regnety_002", width=16, doubt=(0.25, 1.5, 0.75, 0.5, 0.3, 0.1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from photodiary.darkroom import warp
 from photodiary.diary.eyes import EyePair, Point
-from photodiary.eyenet.framing import FramingConfig, crop_canvas, from_thumbnail, mirrored, padded
+from photodiary.eyenet.framing import FramingConfig, Look, from_thumbnail, look_canvas, mirrored, padded, turned_back
 
 point = st.builds(Point, st.floats(-50, 700), st.floats(-50, 700))
 eyes = st.builds(EyePair, point, point)
@@ -44,7 +46,7 @@ def test_thumbnail_coordinates_agree_with_the_darkroom() -> None:
     y, x = np.mgrid[:1001, :751].astype(np.float64)
     at = Point(531.4, 288.7)
     light = np.round(250 * np.exp(-((x - at.x) ** 2 + (y - at.y) ** 2) / (2 * 15.0**2))).astype(np.uint8)
-    small, _, _ = warp.thumbnail(np.repeat(light[..., None], 3, 2), 288)
+    small, _ = warp.warp(np.repeat(light[..., None], 3, 2), *warp.thumbnail_matrix((751, 1001), 288))
     height, width = small.shape[:2]
     weight = small[..., 0].astype(float)
     row, column = np.mgrid[:height, :width]
@@ -54,11 +56,48 @@ def test_thumbnail_coordinates_agree_with_the_darkroom() -> None:
     assert back.y == pytest.approx(at.y, abs=0.17)
 
 
-def test_the_crop_has_its_eyes_where_it_says() -> None:
-    """The second look is square, eyes level and symmetric, as far apart as configured."""
+@given(st.builds(Look, st.floats(20, 80), st.floats(-5, 5), st.floats(-5, 5), st.floats(-30, 30), st.booleans()))
+def test_a_look_has_its_eyes_where_it_says(look: Look) -> None:
+    """A look is square; the eyes are as far apart, as tilted and as far from their usual place as it says, and left stays left."""
     framing = FramingConfig()
-    canvas = crop_canvas(framing)
+    canvas = look_canvas(framing, look)
     assert (canvas.width, canvas.height) == (framing.crop, framing.crop)
-    assert canvas.iod == pytest.approx(framing.iod)
-    assert canvas.left.y == canvas.right.y
-    assert canvas.left.x + canvas.right.x == pytest.approx(framing.crop - 1)
+    pair = EyePair(canvas.left, canvas.right)
+    assert pair.iod == pytest.approx(look.iod)
+    assert math.degrees(pair.tilt) == pytest.approx(look.turn, abs=1e-6)
+    assert pair.middle.x == pytest.approx((framing.crop - 1) / 2 + look.right)
+    assert pair.middle.y == pytest.approx(framing.eye_level * framing.crop + look.down)
+    assert canvas.left.x < canvas.right.x
+
+
+def test_the_looks_are_many_and_fair() -> None:
+    """An odd number of looks, so that the median is one of them; mirrored ones in both sets; the approach as the photo is; all eyes well inside."""
+    framing = FramingConfig()
+    assert len(framing.looks) % 2 == 1
+    assert len(framing.looks + framing.more) % 2 == 1
+    for looks in (framing.looks, framing.more):
+        assert {look.mirrored for look in looks} == {False, True}
+        assert len(set(looks)) == len(looks)
+    assert not framing.approach.mirrored
+    for look in (framing.approach, *framing.looks, *framing.more):
+        canvas = look_canvas(framing, look)
+        assert all(0.1 * framing.crop < v < 0.9 * framing.crop for point in (canvas.left, canvas.right) for v in point)
+
+
+@given(st.integers(2, 40), st.integers(2, 40), st.integers(-4, 7), st.data())
+def test_turning_back_undoes_rot90(width: int, height: int, quarters: int, data: st.DataObject) -> None:
+    """What numpy turned by quarters lies, turned back, at the pixel it came from, for any size and any number of quarters."""
+    picture = np.arange(width * height).reshape(height, width)
+    turned = np.rot90(picture, quarters)
+    seen = [Point(data.draw(st.integers(0, turned.shape[1] - 1)), data.draw(st.integers(0, turned.shape[0] - 1))) for _ in (0, 1)]
+    back = turned_back(EyePair(*seen), quarters, (width, height))
+    for there, here in zip(seen, back, strict=True):
+        assert picture[int(here.y), int(here.x)] == turned[int(there.y), int(there.x)]
+
+
+@given(eyes, st.integers(1, 800), st.integers(1, 800), st.integers(0, 3))
+def test_turning_back_and_on_is_nothing(pair: EyePair, width: int, height: int, quarters: int) -> None:
+    """Turned back and then on by as many quarters, the eyes are where they were, left still left."""
+    turned = (width, height) if quarters % 2 == 0 else (height, width)
+    there = turned_back(turned_back(pair, quarters, (width, height)), -quarters, turned)
+    assert there.distance(pair) < 1e-9

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from photodiary.diary.eyes import EyePair, Point
-from photodiary.eyenet.network import EyeNet, EyeNetConfig, Maps, cell_centres, loss, pixels_to_cells
+from photodiary.eyenet.network import EyeNet, EyeNetConfig, Maps, cell_centres, folded, loss, pixels_to_cells
 from photodiary.eyenet.peaks import candidates
 
 ONE = torch.ones(1)
@@ -149,3 +149,45 @@ def test_a_backbone_without_the_right_strides_is_refused() -> None:
     """Only backbones with features at strides 8, 16 and 32 can be chosen."""
     with pytest.raises(ValueError, match="strides"):
         EyeNet(EyeNetConfig(backbone="vgg11"))
+
+
+@pytest.mark.parametrize("likeness", [0, 8])
+@pytest.mark.parametrize("backbone", ["regnety_002", "resnet18"])
+def test_folding_changes_no_answer(backbone: str, likeness: int) -> None:
+    """The folded network answers as the one it was made from, in eyes and in likeness, with the backbone's batch norms gone; the original stays."""
+    torch.manual_seed(3)
+    net = EyeNet(EyeNetConfig(backbone=backbone, width=16, likeness=likeness)).eval()
+    for module in net.modules():  # statistics and scales as training leaves them, not the ones of the first day
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.3)
+    if net.likeness is not None:
+        net.likeness.projection.normal_()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    quick = folded(net)
+    if backbone.startswith("regnety"):
+        assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in quick.modules())
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    pixels = torch.rand(2, 3, 96, 64) * 255
+    with torch.inference_mode():
+        for one, other in zip(net.features(pixels), quick.features(pixels), strict=True):
+            assert torch.allclose(one, other, rtol=1e-3, atol=1e-3 * float(one.abs().max()))
+        maps, again = net(pixels), quick(pixels)
+        for part in ("score", "offset", "scale", "partner"):
+            assert torch.allclose(getattr(maps, part), getattr(again, part), rtol=1e-3, atol=2e-3), part
+        if net.likeness is not None:
+            assert torch.allclose(net.likeness(net.features(pixels)[1]), quick.likeness(quick.features(pixels)[1]), atol=1e-3)
+
+
+def test_the_mean_vote_is_trained_too(oracle) -> None:
+    """Votes that miss in opposite directions cost little as a mean; votes that all miss to one side cost their shift."""
+    pair = EyePair(Point(59.5, 59.5), Point(99.5, 59.5))  # both eyes on cell centres
+    perfect = oracle.maps([(pair, 0.9999)], 16, 16)
+    checker = torch.where(torch.arange(16)[:, None] % 2 == torch.arange(16) % 2, 1.0, -1.0)
+    around, aside = (Maps(perfect.score, perfect.offset + 0.4 * pattern, perfect.scale, perfect.partner) for pattern in (checker, torch.ones(16, 16)))
+    mean_around, mean_aside = (loss(maps, faces_of(pair), ONE)[1]["mean"] for maps in (around, aside))
+    assert loss(perfect, faces_of(pair), ONE)[1]["mean"] < 1e-5
+    assert mean_aside == pytest.approx(0.8, rel=1e-3)  # in x and in y
+    assert mean_around < 0.2 * mean_aside

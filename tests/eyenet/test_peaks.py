@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ def test_known_eyes_come_back(oracle, x: float, y: float, iod: float, tilt: floa
     assert len(found) == 1
     assert found[0].eyes.distance(pair) < 0.01
     assert 0.5 * peak <= found[0].score <= peak + 1e-3
+    assert 0.5 * peak <= found[0].weaker <= found[0].score + 1e-6
     assert found[0].expected == pytest.approx(8 * 0.1353, rel=1e-3)
 
 
@@ -60,6 +63,7 @@ def test_an_eye_without_partner_is_joined_to_the_expected_place(oracle, hidden: 
     assert found.score <= 0.5 * 0.9
     assert found.score == pytest.approx(whole.score / 2, rel=0.25)
     assert found.expected == pytest.approx(2 * whole.expected)
+    assert (found.weaker, whole.weaker > 0.4) == (0.0, True), "nobody saw the other eye"
 
 
 def test_a_partner_in_the_next_room_is_not_waited_for(oracle) -> None:
@@ -96,3 +100,16 @@ def test_a_crowd_has_an_end(oracle) -> None:
     crowd = [(oracle.pair(20 + 50 * i, 12 + 24 * j, 20), 0.5 + 0.005 * (5 * j + i)) for i in range(5) for j in range(10)]
     found = candidates(oracle.maps(crowd, 32, 32), 0, 0.12)
     assert 8 <= len(found) <= 16
+
+
+def test_the_eye_seen_worse_is_told(oracle) -> None:
+    """A pair of which one eye is faint says so, whichever it is, while its score lies between both eyes'."""
+    pair = oracle.pair(115.5, 115.5, 48)  # both eyes on cell centres
+    bright, faint = (oracle.maps([(pair, peak)], 32, 32) for peak in (0.9, 0.3))
+    for eye in (0, 1):
+        mixed = replace(bright, score=bright.score.clone())
+        mixed.score[0, eye] = faint.score[0, eye]
+        (found,) = candidates(mixed, 0, 0.12)
+        assert found.weaker == pytest.approx(0.3, abs=0.01)
+        assert found.score == pytest.approx((0.9 * 0.3) ** 0.5, abs=0.01)
+        assert found.eyes.distance(pair) < 0.01

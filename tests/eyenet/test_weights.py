@@ -14,7 +14,7 @@ from safetensors.torch import save as save_tensors
 
 from photodiary.errors import BadModel
 from photodiary.eyenet import weights
-from photodiary.eyenet.network import EyeNet
+from photodiary.eyenet.network import EyeNet, EyeNetConfig
 
 
 @pytest.fixture
@@ -40,6 +40,39 @@ def test_what_was_saved_is_loaded(net: EyeNet, tmp_path: Path) -> None:
     twice = weights.load(again)[0].state_dict()
     assert all(torch.equal(value, twice[key]) for key, value in loaded.state_dict().items()), "a second time nothing is lost"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == [], "nothing is left beside"
+
+
+def test_a_likeness_is_loaded_with_its_odds(tmp_path: Path) -> None:
+    """The optional part that says what a face looks like comes back to half precision, with its odds; without it there is none."""
+    torch.manual_seed(4)
+    config = EyeNetConfig(backbone="regnety_002", width=16, likeness=12, odds=(-3.5, 8.25, 1.125))
+    net = EyeNet(config).eval()
+    assert net.likeness is not None
+    net.likeness.mean.normal_()
+    net.likeness.projection.normal_()
+    weights.save(net, tmp_path / "model.safetensors", name="tiny-1")
+    loaded, _, _ = weights.load(tmp_path / "model.safetensors")
+    assert loaded.config == config
+    assert loaded.likeness is not None
+    assert torch.equal(loaded.likeness.projection, net.likeness.projection.half().float())
+    features = torch.rand(3, net.likeness.mean.numel() // 16, 8, 8)
+    alike = loaded.likeness(features)
+    assert alike.shape == (3, 12)
+    assert torch.allclose(alike.norm(dim=1), torch.ones(3), atol=1e-5)
+    assert torch.allclose(alike, net.likeness(features), atol=1e-2)
+    plain = EyeNet(EyeNetConfig(backbone="regnety_002", width=16))
+    weights.save(plain, tmp_path / "plain.safetensors", name="tiny-1")
+    assert weights.load(tmp_path / "plain.safetensors")[0].likeness is None
+
+
+@pytest.mark.parametrize("doubt", [[0.3, 1.2, 0.7], [], [1, 2, 3, 4, 5]], ids=str)
+def test_the_doubt_of_an_older_file_is_not_taken_over(saved: Path, doubt: list[float]) -> None:
+    """Weights whose calibration has other parts than today's load all the same, with the calibration of nobody."""
+    header, body = _header(saved.read_bytes())
+    metadata = {**header["__metadata__"], "config": json.dumps({"backbone": "regnety_002", "width": 16, "doubt": doubt})}
+    saved.write_bytes(_with_header({**header, "__metadata__": metadata}, body))
+    config = weights.load(saved)[0].config
+    assert (config.doubt, config.odds, config.likeness) == (EyeNetConfig().doubt, EyeNetConfig().odds, 0)
 
 
 def test_floats_are_stored_in_half_precision(saved: Path) -> None:
@@ -121,9 +154,12 @@ def _with_header(header: object, body: bytes) -> bytes:
         {"config": json.dumps({"backbone": "regnety_002", "width": -4})},
         {"config": json.dumps({"backbone": "regnety_002", "width": "wide"})},
         {"config": json.dumps({"backbone": "regnety_002"})},
-        {"config": json.dumps({"backbone": "regnety_002", "width": 16, "doubt": [1, 2]})},
         {"config": json.dumps({"backbone": "regnety_002", "width": 16, "doubt": [1, float("nan"), 1]})},
-        {"config": json.dumps({"backbone": "regnety_002", "width": 16, "doubt": [1, -1, 1]})},
+        {"config": json.dumps({"backbone": "regnety_002", "width": 16, "doubt": ["much", 1, 1, 1, 1, 1]})},
+        {"config": json.dumps({"backbone": "regnety_002", "width": 16, "odds": [0, float("inf"), 0]})},
+        {"config": json.dumps({"backbone": "regnety_002", "width": 16, "likeness": 8})},
+        {"config": json.dumps({"backbone": "regnety_002", "width": 16, "likeness": -4})},
+        {"config": json.dumps({"backbone": "regnety_002", "width": 16, "likeness": "much"})},
         {"config": json.dumps({"backbone": 5, "width": 16})},
         {"name": None},
     ],

@@ -139,6 +139,20 @@ def test_whoever_comes_second_is_refused(ledger: Ledger) -> None:
     assert found(ledger, first.sha256).stage is Stage.LOCATED
 
 
+def test_whoever_looked_at_older_eyes_is_refused(ledger: Ledger) -> None:
+    """A photo that was sent round and located anew meanwhile is not moved by who read it before, though it stands where it stood."""
+    photos.insert_or_name(ledger, fresh(1), b"a.jpg", 0.0)
+    locate(ledger, found(ledger, digest_of(b"1")))
+    before = found(ledger, digest_of(b"1"))
+    with ledger.write() as db:
+        photos.move(db, before, Stage.RECEIVED)
+    locate(ledger, found(ledger, digest_of(b"1")), Sighting("net-1", EYES, 2.5))
+    assert found(ledger, before.sha256).stage is before.stage is Stage.LOCATED
+    with pytest.raises(IllegalMove, match="somebody else"), ledger.write() as db:
+        photos.move(db, before, Stage.ALIGNED, frame="frames/older.jpg")
+    assert found(ledger, before.sha256).frame is None
+
+
 class TwoHands(RuleBasedStateMachine):
     """Photos moved by rows that may be stale, against a dictionary that says where each photo must be."""
 
@@ -154,7 +168,11 @@ class TwoHands(RuleBasedStateMachine):
         for number in range(3):
             photos.insert_or_name(self.ledger, fresh(number), b"%d.jpg" % number, 0.0)
         self.truth = dict.fromkeys(range(3), Stage.RECEIVED)
+        self.eyes: dict[int, int | None] = dict.fromkeys(range(3))
         self.rows = {number: found(self.ledger, digest_of(b"%d" % number)) for number in range(3)}
+
+    def current(self, row: PhotoRow, number: int) -> bool:
+        return (self.truth[number], self.eyes[number]) == (row.stage, row.sighting_id)
 
     @rule(number=NUMBERS)
     def look(self, number: int) -> None:
@@ -163,7 +181,7 @@ class TwoHands(RuleBasedStateMachine):
     @rule(number=NUMBERS, new=st.sampled_from(Stage))
     def move(self, number: int, new: Stage) -> None:
         row = self.rows[number]
-        if is_legal(row.stage, new) and self.truth[number] is row.stage:
+        if is_legal(row.stage, new) and self.current(row, number):
             with self.ledger.write() as db:
                 photos.move(db, row, new)
             self.truth[number] = new
@@ -174,9 +192,9 @@ class TwoHands(RuleBasedStateMachine):
     @rule(number=NUMBERS, new=st.sampled_from([Stage.LOCATED, Stage.DOUBTFUL, Stage.EXCLUDED]))
     def see(self, number: int, new: Stage) -> None:
         row, before = self.rows[number], sightings(self.ledger)
-        if is_legal(row.stage, new) and self.truth[number] is row.stage:
+        if is_legal(row.stage, new) and self.current(row, number):
             locate(self.ledger, row, stage=new)
-            self.truth[number] = new
+            self.truth[number], self.eyes[number] = new, found(self.ledger, row.sha256).sighting_id
             assert sightings(self.ledger) == before + 1
         else:
             with pytest.raises(IllegalMove):

@@ -97,6 +97,21 @@ def test_a_photo_without_a_frame_is_not_in_the_film(ledger: Ledger, take_in: Tak
 # -- order -------------------------------------------------------------------------------------------------------------------------
 
 
+def test_a_photo_that_is_looked_at_again_stays_in_the_film(ledger: Ledger, take_in: TakeIn) -> None:
+    """While a photo with a frame is sent round once more its old frame is shown; if that is lost meanwhile, it is made again afterwards."""
+    adopt(ledger, TALL)
+    framed = publish(ledger, locate(ledger, take_in(1)))
+    with ledger.write() as db:
+        photos.move(db, framed, Stage.RECEIVED)
+    sent = again(ledger, framed)
+    assert (sent.stage, sent.in_film, film(ledger), summary.counts(ledger).in_film) == (Stage.RECEIVED, True, [framed.frame], 1)
+    assert summary.film_missing(ledger) == []
+    reels.frame_lost(ledger, str(framed.frame))
+    lost = again(ledger, framed)
+    assert (lost.stage, lost.frame, lost.in_film, film(ledger)) == (Stage.RECEIVED, None, False, [])
+    assert publish(ledger, locate(ledger, lost)).in_film
+
+
 def test_the_film_follows_the_wall_clock(ledger: Ledger, take_in: TakeIn) -> None:
     """The film is in wall-clock order, wherever the photos were taken and in whatever order they came; UTC only breaks ties."""
     adopt(ledger, TALL)

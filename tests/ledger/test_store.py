@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.diary.photo import Stage, digest_of
 from photodiary.errors import LedgerTrouble, StorageTrouble
-from photodiary.ledger import schema, store, wishes
+from photodiary.ledger import gallery, photos, schema, store, wishes
 from photodiary.ledger.store import FILE, LOCK, Ledger
 
 WRITER = """
@@ -270,13 +272,13 @@ def test_a_reader_that_goes_last_does_not_checkpoint(tmp_path: Path) -> None:
 # -- versions ----------------------------------------------------------------------------------------------------------------------
 
 
-def second_step(db: sqlite3.Connection) -> None:
-    db.execute("CREATE TABLE second (a INTEGER) STRICT")
-    db.execute("INSERT INTO second SELECT count(*) FROM notes")
+def next_step(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE next (a INTEGER) STRICT")
+    db.execute("INSERT INTO next SELECT count(*) FROM notes")
 
 
 def broken_step(db: sqlite3.Connection) -> None:
-    second_step(db)
+    next_step(db)
     db.execute("DELETE FROM notes")
     raise RuntimeError("power cut")
 
@@ -295,7 +297,7 @@ def test_a_newer_diary_is_refused_in_clear_words(tmp_path: Path, writable: bool)
     db = sqlite3.connect(tmp_path / FILE)
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(LedgerTrouble, match=r"ledger\.sqlite3: made by a newer photodiary \(version 99, this one knows 1\)"):
+    with pytest.raises(LedgerTrouble, match=r"ledger\.sqlite3: made by a newer photodiary \(version 99, this one knows 2\)"):
         Ledger(tmp_path, writable=writable)
     assert version(tmp_path / FILE) == 99
 
@@ -322,18 +324,19 @@ def test_an_older_diary_is_copied_then_brought_up(tmp_path: Path, monkeypatch: p
     ledger = Ledger(tmp_path)
     mark(ledger, kept=1)
     ledger.close()
-    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, second_step))
+    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, next_step))
     ledger = Ledger(tmp_path)
     with ledger.read() as db:
-        assert db.execute("SELECT a FROM second").fetchone()[0] == 1
+        assert db.execute("SELECT a FROM next").fetchone()[0] == 1
     assert wishes.notes(ledger) == {"kept": 1}
     ledger.close()
-    assert version(tmp_path / FILE) == 2
-    copy = tmp_path / "ledger-before-2.sqlite3"
-    assert version(copy) == 1
+    now = len(schema.MIGRATIONS) + 1
+    assert version(tmp_path / FILE) == now
+    copy = tmp_path / f"ledger-before-{now}.sqlite3"
+    assert version(copy) == now - 1
     db = sqlite3.connect(copy)
     assert db.execute("SELECT key, value FROM notes").fetchall() == [("kept", "1")]
-    assert db.execute("SELECT 1 FROM sqlite_master WHERE name = 'second'").fetchone() is None
+    assert db.execute("SELECT 1 FROM sqlite_master WHERE name = 'next'").fetchone() is None
     db.close()
 
 
@@ -345,13 +348,84 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, broken_step))
     with pytest.raises(RuntimeError, match="power cut"):
         Ledger(tmp_path)
-    assert version(tmp_path / FILE) == 1
-    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, second_step))
+    assert version(tmp_path / FILE) == len(schema.MIGRATIONS)
+    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, next_step))
     ledger = Ledger(tmp_path)
     assert wishes.notes(ledger) == {"kept": 1}
     with ledger.read() as db:
-        assert db.execute("SELECT a FROM second").fetchone()[0] == 1
+        assert db.execute("SELECT a FROM next").fetchone()[0] == 1
     ledger.close()
+
+
+@pytest.fixture
+def first_version(tmp_path: Path) -> Path:
+    """The folder of a diary that photodiary of 24 November 2026 left: six photos in all stages, two frames, a correction, a film."""
+    db = sqlite3.connect(tmp_path / FILE)
+    db.executescript((Path(__file__).parent / "version-1.sql").read_text(encoding="utf-8"))
+    db.close()
+    assert version(tmp_path / FILE) == 1
+    return tmp_path
+
+
+def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    db = sqlite3.connect(path)
+    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    found = {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
+    db.close()
+    return found
+
+
+def test_a_diary_of_the_first_version_is_brought_up(first_version: Path) -> None:
+    """A diary from before likenesses keeps every row of every table and is used on; beside it lies the copy as it was."""
+    before = contents(first_version / FILE)
+    assert {len(before[table]) for table in ("photos", "sightings", "wishes")} == {6, 4, 2}
+    ledger = Ledger(first_version)
+    assert gallery.trusted(ledger, "base-2026-11-24") == 0
+    assert not gallery.waiting(ledger, "base-2026-11-24"), "what an older program judged is not sent round again"
+    assert [photo.stage for photo, _ in photos.everything(ledger)] == ["aligned", "located", "excluded", "received", "quarantined", "undated"]
+    corrected = photos.find(ledger, digest_of(b"2"))
+    assert corrected is not None and corrected.sighting is not None and corrected.sighting.human
+    waits = photos.claim(ledger, Stage.RECEIVED, 2e9)
+    assert waits is not None
+    said = Sighting("new-1", EyePair(Point(1, 2), Point(31, 2)), 1.0)
+    photos.append_sighting(ledger, waits, said, Stage.LOCATED, doubtful=False, reason=None, now=2e9, likeness=(b"\0\1" * 4, None))
+    ledger.close()
+    after = contents(first_version / FILE)
+    assert set(after) == {*before, "likenesses"}
+    for table in set(before) - {"photos", "sightings"}:
+        assert after[table] == before[table], table
+    assert set(before["sightings"]) < set(after["sightings"])
+    assert [row for row in after["photos"] if row[0] != waits.id] == [row for row in before["photos"] if row[0] != waits.id]
+    assert after["likenesses"] == [(5, waits.id, "new-1", b"\0\1" * 4, None)]
+    assert integrity(first_version) == "ok"
+    copy = first_version / "ledger-before-2.sqlite3"
+    assert version(copy) == 1
+    assert contents(copy) == before
+
+
+def test_a_diary_that_was_brought_up_is_as_a_new_one(first_version: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tables, indexes and triggers of a diary that was migrated are those of one made today."""
+    fresh = tmp_path_factory.mktemp("fresh")
+    plans = []
+    for folder in (first_version, fresh):
+        Ledger(folder).close()
+        db = sqlite3.connect(folder / FILE)
+        plans.append({(row[0], " ".join(row[1].split())) for row in db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")})
+        db.close()
+    assert {name for name, _ in plans[0]} >= {"likenesses", "likenesses_model"}
+    assert plans[0] == plans[1]
+
+
+def test_a_reader_leaves_an_older_diary_alone(first_version: Path) -> None:
+    """A verb that only reads neither migrates nor copies a diary of the first version, and reads its photos."""
+    before = (first_version / FILE).read_bytes()
+    reader = Ledger(first_version, writable=False)
+    assert photos.total(reader) == 6
+    assert gallery.trusted(reader, "base-2026-11-24") == 0, "status asks that"
+    reader.close()
+    assert (first_version / FILE).read_bytes() == before
+    assert not list(first_version.glob("ledger-before-*"))
 
 
 # -- where it lies -----------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,31 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from photodiary.darkroom import warp
-from photodiary.diary.canvas import Matrix
+from photodiary.darkroom.inmemory import PixelView
 from photodiary.diary.eyes import EyePair, Point, Sighting
-from photodiary.locate.views import View
+from photodiary.errors import PhotodiaryError
+from photodiary.eyenet.likeness import Gallery
+from photodiary.locate.views import Located, View
 
 Pixels = NDArray[np.uint8]
 
 # skimage.data.astronaut(), 512 x 512: Eileen Collins, NASA, public domain.  Pupils measured by hand at sixteen times the size.
 ASTRONAUT_EYES = EyePair(Point(203.1, 100.4), Point(246.2, 102.4))
-
-
-@dataclass(frozen=True)
-class PixelView:
-    """A photo whose pixels are at hand."""
-
-    pixels: Pixels
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.pixels.shape[1], self.pixels.shape[0]
-
-    def thumbnail(self, side: int) -> Pixels:
-        return warp.thumbnail(self.pixels, side)[0]
-
-    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Pixels:
-        return warp.warp(self.pixels, np.array(matrix), size)[0]
 
 
 @dataclass(frozen=True)
@@ -69,20 +54,34 @@ def astronaut() -> Astronaut:
 class ToldLocator:
     """Looks at every photo as the real one does, then gives the next of the answers it was told."""
 
-    answers: list[Sighting | Exception]
+    answers: list[Sighting | Located | Exception]
     look: Callable[[View], object] = lambda view: view.thumbnail(32)
     name: str = "told-1"
     sha256: str = "0" * 64
     device: str = "cpu"
+    together: int = 1
     seen: list[tuple[int, int]] = field(default_factory=list)
+    galleries: list[Gallery | None] = field(default_factory=list)
+    companies: list[int] = field(default_factory=list)
 
-    def locate(self, view: View) -> Sighting:
+    def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
+        self.companies.append(len(views))
+        said: list[Located | PhotodiaryError] = []
+        for view, gallery in zip(views, galleries, strict=True):
+            try:
+                said.append(self.locate(view, gallery))
+            except PhotodiaryError as error:
+                said.append(error)
+        return said
+
+    def locate(self, view: View, gallery: Gallery | None = None) -> Located:
         self.look(view)
         self.seen.append(view.size)
+        self.galleries.append(gallery)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return Located(answer) if isinstance(answer, Sighting) else answer
 
 
 @pytest.fixture

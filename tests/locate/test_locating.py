@@ -1,14 +1,17 @@
-"""The step from a received photo to a sighting: what each answer leads to, in the ledger and on disk."""
+"""The step from a received photo to a sighting: what each answer leads to, in the ledger and on disk, and who is looked at once more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from photodiary.archive import layout
 from photodiary.archive.store import Archive
@@ -17,11 +20,12 @@ from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.calendar import Taken
 from photodiary.diary.eyes import DoubtConfig, EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage, digest_of
-from photodiary.errors import Held, Unreadable, WorkerLost
-from photodiary.ledger import photos
+from photodiary.errors import Held, PhotodiaryError, Unreadable, WorkerLost
+from photodiary.eyenet.likeness import ENOUGH, Gallery, stored
+from photodiary.ledger import gallery, photos, summary
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
-from photodiary.locate.views import Locator
+from photodiary.locate.views import DarkroomView, Located, Locator
 
 NOW = 1_700_000_000.0
 EYES = EyePair(Point(30.0, 40.0), Point(60.0, 42.0))
@@ -103,19 +107,20 @@ def test_without_a_face_a_photo_is_left_out(diary: Diary, told) -> None:
 @pytest.mark.parametrize(
     ("expected", "reason", "stage", "doubtful", "shown"),
     [
-        (4.99, None, Stage.LOCATED, False, None),
-        (5.0, None, Stage.LOCATED, False, None),
-        (5.01, None, Stage.LOCATED, True, "unsure"),
+        (2.99, None, Stage.LOCATED, False, None),
+        (3.0, None, Stage.LOCATED, False, None),
+        (3.01, None, Stage.LOCATED, True, "unsure"),
         (7.0, "covered", Stage.LOCATED, True, "covered"),
         (10.0, "covered", Stage.LOCATED, True, "covered"),
         (10.01, "cut_by_edge", Stage.DOUBTFUL, True, "cut_by_edge"),
         (900.0, None, Stage.DOUBTFUL, True, "unsure"),
         (1.0, "several_faces", Stage.LOCATED, True, "several_faces"),
+        (1.0, "not_this_person", Stage.DOUBTFUL, True, "not_this_person"),
         (None, None, Stage.DOUBTFUL, True, "unsure"),
     ],
 )
 def test_the_expected_error_decides(diary: Diary, told, expected, reason, stage: Stage, doubtful: bool, shown) -> None:
-    """Up to ask_above nobody is asked; up to leave_out_above a person is asked and it stays in; above, it waits without a frame."""
+    """Up to ask_above nobody is asked; up to leave_out_above a person is asked and it stays in; above, or of somebody else, it waits without a frame."""
     digest = diary.receive()
     assert diary.step(told([Sighting("told-1", EYES, expected, reason, 1)]))
     row = diary.row(digest)
@@ -185,3 +190,201 @@ def test_photos_are_taken_in_the_order_they_came(diary: Diary, told) -> None:
     while diary.step(locator):
         pass
     assert [diary.row(d).sighting.expected_error for d in digests] == [1.0, 2.0, 3.0]
+
+
+# -- several at once ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_backlog_is_seen_several_at_a_time(diary: Diary, told) -> None:
+    """While photos wait they are taken as many together as the locator likes, the oldest first, each answer kept with its photo."""
+    digests = [diary.receive(grey) for grey in (9, 3, 7, 5, 1)]
+    locator = told([Sighting("told-1", EYES, 1.0 + n / 4) for n in range(5)], together=2)
+    while diary.step(locator):
+        pass
+    assert locator.companies == [2, 2, 1]
+    assert [diary.row(d).sighting.expected_error for d in digests] == [1.0, 1.25, 1.5, 1.75, 2.0]
+    assert diary.sightings() == 5
+
+
+def test_one_that_cannot_be_read_does_not_hold_up_its_company(diary: Diary, told) -> None:
+    """Of photos looked at together each has its own fate: quarantined, tried again, or located."""
+    digests = [diary.receive(grey) for grey in (1, 2, 3, 4)]
+    good = Sighting("told-1", EYES, 1.0)
+    assert diary.step(told([Unreadable("too_large", "huge"), good, WorkerLost("died"), good], together=4))
+    assert [diary.row(d).stage for d in digests] == [Stage.QUARANTINED, Stage.LOCATED, Stage.RECEIVED, Stage.LOCATED]
+    assert [diary.row(d).deaths for d in digests] == [0, 0, 1, 0]
+
+
+class Poisoned:
+    """A locator that breaks, in a way nobody foresaw, over any company in which one certain photo is."""
+
+    name, sha256, device, together = "told-1", "0" * 64, "cpu", 4
+
+    def __init__(self, poison: Digest) -> None:
+        self.poison = poison
+
+    def locate_all(self, views, galleries) -> list[Located | PhotodiaryError]:
+        if any(view.digest == self.poison for view in views):
+            raise RuntimeError("shapes do not match")
+        return [Located(Sighting(self.name, EYES, 1.0)) for _ in views]
+
+    def locate(self, view, gallery=None) -> Located:
+        raise NotImplementedError
+
+
+def test_a_photo_that_breaks_the_step_takes_nobody_along(diary: Diary) -> None:
+    """When a step fails over one photo of several, the others get through a little later, and so do those that come after them."""
+    digests = [diary.receive(grey) for grey in range(1, 11)]
+    locator, now, failures = Poisoned(digests[1]), NOW, 0
+    for _ in range(40):
+        try:
+            if not diary.step(locator, now):
+                now += 5
+        except RuntimeError:
+            failures += 1
+    assert [diary.row(d).stage for d in digests] == [Stage.LOCATED, Stage.RECEIVED, *[Stage.LOCATED] * 8]
+    assert failures <= 5, "and it is tried ever more rarely itself"
+
+
+# -- whose face it is --------------------------------------------------------------------------------------------------------------
+
+ME, STRANGER = (np.eye(8, dtype=np.float32)[n] for n in (0, 5))
+
+
+class Knowing:
+    """Knows each photo's face, and compares it with the gallery as the real locator does."""
+
+    name, sha256, device = "knowing-1", "1" * 64, "cpu"
+
+    def __init__(self, strangers: set[Digest], together: int = 1) -> None:
+        self.strangers = strangers
+        self.together = together
+        self.looks: list[tuple[Digest, bool]] = []  # in order: which photo, whether there was a gallery
+
+    def locate_all(self, views: Sequence[DarkroomView], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
+        return [self.locate(view, gallery) for view, gallery in zip(views, galleries, strict=True)]
+
+    def locate(self, view: DarkroomView, gallery: Gallery | None = None) -> Located:
+        self.looks.append((view.digest, gallery is not None))
+        noise = np.random.default_rng(int(view.digest[:8], 16)).normal(0, 0.05, 8).astype(np.float32)
+        face = (STRANGER if view.digest in self.strangers else ME) + noise
+        face /= np.linalg.norm(face)
+        if gallery is None:
+            return Located(Sighting(self.name, EYES, 1.0), stored(face))
+        (odds,) = gallery.log_odds([face], (-5.0, 10.0, 0.0))
+        return Located(Sighting(self.name, EYES, 1.0, "not_this_person" if odds < 0 else None), stored(face), odds)
+
+
+def run(diary: Diary, locator: Knowing, most: int = 200) -> int:
+    """Steps until there is nothing to do; returns how many."""
+    for number in range(most):
+        if not diary.step(locator):
+            return number
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("together", [1, 4])
+def test_photos_judged_without_a_gallery_are_looked_at_once_more(diary: Diary, together: int) -> None:
+    """Once enough frames are trusted, each photo that was judged before is looked at exactly once more, then it is quiet; a stranger is found out."""
+    digests = [diary.receive(grey) for grey in range(1, 15)]
+    stranger = digests[2]
+    locator = Knowing({stranger}, together)
+    run(diary, locator)
+    without = [digest for digest, gallery in locator.looks if not gallery]
+    within = [digest for digest, gallery in locator.looks if gallery]
+    assert without == digests[: len(without)] and len(without) >= ENOUGH
+    assert sorted(within) == sorted(digests), "every photo has in the end been compared, and none twice"
+    rows = {digest: diary.row(digest) for digest in digests}
+    assert (rows[stranger].stage, rows[stranger].doubtful, rows[stranger].reason) == (Stage.DOUBTFUL, True, "not_this_person")
+    assert all((row.stage, row.doubtful) == (Stage.LOCATED, False) for digest, row in rows.items() if digest != stranger)
+    assert diary.sightings() == 14 + len(without), "every look is on record"
+    assert [row.reason for row, _ in photos.everything(diary.ledger) if row.doubtful] == ["not_this_person"], "it is listed"
+    assert not rows[stranger].in_film
+    assert summary.not_in_film(diary.ledger) == [("this seems to be somebody else", 1)]
+    assert run(diary, locator) == 0, "it stays quiet"
+
+
+def test_before_there_are_enough_nobody_is_looked_at_again(diary: Diary) -> None:
+    """With ten photos each would have nine to be compared with: too few, and nothing is looked at twice; the eleventh starts it."""
+    digests = [diary.receive(grey) for grey in range(1, ENOUGH + 1)]
+    locator = Knowing(set())
+    assert run(diary, locator) == ENOUGH
+    assert locator.looks == [(digest, False) for digest in digests]
+    late = diary.receive(200)
+    run(diary, locator)
+    assert locator.looks[ENOUGH:] == [(late, True), *[(digest, True) for digest in digests]]
+
+
+def test_a_new_strangers_photo_is_left_out_at_once(diary: Diary) -> None:
+    """With a gallery, somebody else's photo is left out and listed at the first look; the diary's own go on."""
+    for grey in range(1, 13):
+        diary.receive(grey)
+    locator = Knowing(set())
+    run(diary, locator)
+    before, other, mine = len(locator.looks), diary.receive(100), diary.receive(101)
+    locator.strangers.add(other)
+    run(diary, locator)
+    assert locator.looks[before:] == [(other, True), (mine, True)]
+    assert (diary.row(other).stage, diary.row(other).reason) == (Stage.DOUBTFUL, "not_this_person")
+    assert diary.row(mine).stage is Stage.LOCATED
+    assert gallery.trusted(diary.ledger, locator.name) == 13, "the stranger is in nobody's gallery"
+
+
+def test_a_diary_of_two_people_comes_to_rest(diary: Diary) -> None:
+    """Even when the frames that were trusted at first turn out to be strangers' one after the other, looking again ends."""
+    digests = [diary.receive(grey) for grey in range(1, 25)]
+    locator = Knowing(set(digests[::2]))
+    run(diary, locator)
+    assert max(Counter(locator.looks).values()) == 1
+
+
+def test_without_likeness_nothing_is_looked_at_again(diary: Diary, told) -> None:
+    """A model that cannot say what a face looks like judges each photo once."""
+    for grey in range(1, 15):
+        diary.receive(grey)
+    locator = told([Sighting("told-1", EYES, 1.0)] * 14)
+    while diary.step(locator):
+        pass
+    assert locator.galleries == [None] * 14
+    assert diary.sightings() == 14
+
+
+def test_a_photo_that_is_looked_at_again_stays_in_the_film(diary: Diary) -> None:
+    """A frame that was published stays in the film while its photo is looked at again, and also when it then seems to be somebody else."""
+    digests = [diary.receive(grey) for grey in range(1, 13)]
+    locator = Knowing({digests[2]})
+    for _ in digests:
+        diary.step(locator)
+    with diary.ledger.write() as db:
+        db.execute("UPDATE photos SET stage = 'aligned', frame = 'frames/' || id || '.jpg'")
+    with capture_logs() as said:
+        while diary.step(locator):
+            assert all(row.in_film for row, _ in photos.everything(diary.ledger))
+    assert diary.row(digests[2]).stage is Stage.DOUBTFUL
+    (line,) = [entry for entry in said if entry["code"] == "photo.left_out"]
+    assert "3.png to check, its frame stays in the film: this seems to be somebody else" in line["event"]
+
+
+def test_trouble_while_looking_again_ends_too(diary: Diary) -> None:
+    """When a photo's original is not to be had, looking again neither spins nor takes anything out of the film."""
+    digests = [diary.receive(grey) for grey in range(1, 15)]
+    locator = Knowing(set())
+    for _ in digests:
+        diary.step(locator)
+    for row, _ in photos.everything(diary.ledger):
+        (diary.archive.root / str(row.original)).unlink()
+
+    def gone(view: DarkroomView, gallery: Gallery | None = None) -> Located:
+        view.load()
+        raise AssertionError("its original is gone")
+
+    locator.locate_all = lambda views, galleries: [_error(gone, view) for view in views]  # type: ignore[method-assign]
+    steps = run(diary, locator)
+    assert steps < 40
+    assert all(row.stage in (Stage.RECEIVED, Stage.LOCATED) for row, _ in photos.everything(diary.ledger))
+
+
+def _error(locate, view: DarkroomView) -> PhotodiaryError:
+    with pytest.raises(PhotodiaryError) as caught:
+        locate(view)
+    return caught.value

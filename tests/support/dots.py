@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from photodiary.diary.eyes import EyePair, Point, Sighting
-from photodiary.locate.views import View
+from photodiary.errors import PhotodiaryError
+from photodiary.eyenet.likeness import Gallery
+from photodiary.locate.views import Located, View
 
 LEFT, RIGHT = (255, 0, 0), (0, 0, 255)
 
@@ -72,16 +75,25 @@ def find_dots(pixels: np.ndarray) -> EyePair | None:
 class DotLocator:
     """Finds the dots in a thumbnail; a photo without them has no face."""
 
-    name, sha256, device = "dots-1", "0" * 64, "cpu"
+    name, sha256, device, together = "dots-1", "0" * 64, "cpu", 1
 
-    def locate(self, view: View) -> Sighting:
+    def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
+        said: list[Located | PhotodiaryError] = []
+        for view in views:
+            try:
+                said.append(self.locate(view))
+            except PhotodiaryError as error:
+                said.append(error)
+        return said
+
+    def locate(self, view: View, gallery: Gallery | None = None) -> Located:
         small = view.thumbnail(400)
         eyes = find_dots(small)
         if eyes is None:
-            return Sighting(self.name, None, None, "no_face", 0)
+            return Located(Sighting(self.name, None, None, "no_face", 0))
         fx, fy = view.size[0] / small.shape[1], view.size[1] / small.shape[0]
         left, right = (Point(round((p.x + 0.5) * fx - 0.5, 2), round((p.y + 0.5) * fy - 0.5, 2)) for p in eyes)
-        return Sighting(self.name, EyePair(left, right), 1.0)
+        return Located(Sighting(self.name, EyePair(left, right), 1.0))
 
 
 def drop(inbox: Path, name: str | bytes, data: bytes) -> Path:

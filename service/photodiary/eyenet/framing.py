@@ -32,17 +32,17 @@ class FramingConfig:
     eye_level: float = 0.46
     approach: Look = Look(46.0)
     looks: tuple[Look, ...] = (
-        Look(50.0),
-        Look(56.0, mirrored=True),
-        Look(62.0, right=1.7, down=-2.6, turn=-2.0),
-        Look(56.0, right=-2.6, down=1.9, turn=2.0),
-        Look(50.0, right=2.9, down=2.3, mirrored=True),
+        Look(54.0),
+        Look(62.0, mirrored=True),
+        Look(70.0, right=1.7, down=-2.6, turn=-2.0),
+        Look(62.0, right=-2.6, down=1.9, turn=2.0),
+        Look(56.0, right=2.9, down=2.3, mirrored=True),
     )
     more: tuple[Look, ...] = (
-        Look(46.0, right=-1.2, down=-1.8, mirrored=True),
-        Look(62.0, right=-3.1, down=2.7, turn=3.0),
-        Look(54.0, right=3.4, down=-3.3, turn=-3.0, mirrored=True),
-        Look(66.0, right=0.6, down=0.8),
+        Look(50.0, right=-1.2, down=-1.8, mirrored=True),
+        Look(66.0, right=-3.1, down=2.7, turn=3.0),
+        Look(58.0, right=3.4, down=-3.3, turn=-3.0, mirrored=True),
+        Look(72.0, right=0.6, down=0.8),
     )
 
 

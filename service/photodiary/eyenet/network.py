@@ -59,6 +59,21 @@ class Maps:
     partner: Tensor
 
 
+def _backbone(name: str) -> tuple[nn.Module, list[int]]:
+    """timm's feature extractor with random weights, and its channels at strides 8, 16 and 32.  Raises ValueError."""
+    if name not in timm.list_models():  # timm would look for "hf-hub:..." on the network
+        raise ValueError(f"backbone {name}: timm knows no such model")
+    for indices in ((2, 3, 4), (1, 2, 3)):
+        try:
+            net = timm.create_model(name, pretrained=False, features_only=True, out_indices=indices)
+        except (RuntimeError, AssertionError, IndexError, AttributeError, TypeError):  # as many as there are kinds of models in timm
+            continue
+        info: Any = net.feature_info
+        if list(info.reduction()) == [STRIDE, 2 * STRIDE, 4 * STRIDE]:
+            return net, list(info.channels())
+    raise ValueError(f"backbone {name}: has no features at strides 8, 16 and 32")
+
+
 def _block(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
@@ -86,7 +101,7 @@ def likeness_input(features: Tensor) -> Tensor:
 
 
 class EyeNet(nn.Module):
-    """Photo in, `Maps` out.  Input: (B, 3, H, W), RGB in 0..255, H and W multiples of 32."""
+    """Photo in, `Maps` out.  Input: (B, 3, H, W), RGB in 0..255, H and W multiples of 32.  Raises ValueError for a backbone that cannot be used."""
 
     mean: Tensor
     std: Tensor
@@ -94,12 +109,7 @@ class EyeNet(nn.Module):
     def __init__(self, config: EyeNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = timm.create_model(config.backbone, pretrained=False, features_only=True, out_indices=(2, 3, 4))
-        info: Any = self.backbone.feature_info
-        reductions = info.reduction()
-        if list(reductions) != [8, 16, 32]:
-            raise ValueError(f"backbone {config.backbone}: features at strides {list(reductions)}, need 8, 16 and 32")
-        channels: list[int] = info.channels()
+        self.backbone, channels = _backbone(config.backbone)
         self.lateral = nn.ModuleList([nn.Conv2d(c, config.width, 1) for c in channels])
         self.smooth = nn.ModuleList([_block(config.width, config.width) for _ in channels])
         self.tower = nn.Sequential(_block(config.width, config.width), _block(config.width, config.width))

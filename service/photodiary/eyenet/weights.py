@@ -9,7 +9,6 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -52,9 +51,7 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         if metadata.get("format") != FORMAT:
             raise BadModel(f"{path}: not an eye network of photodiary (format {metadata.get('format')!r})")
         config = json.loads(metadata["config"])
-        name, backbone = metadata["name"], config["backbone"]
-        if backbone not in timm.list_models():  # timm would look for "hf-hub:..." on the network
-            raise BadModel(f"{path}: made of {backbone!r}, which timm does not know")
+        name, backbone = metadata["name"], str(config["backbone"])
         doubt, odds = (_numbers(config.get(key, ()), getattr(EyeNetConfig(), key)) for key in ("doubt", "odds"))
         net = EyeNet(EyeNetConfig(backbone, int(config["width"]), doubt, int(config.get("likeness", 0)), odds))
         net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()})
@@ -62,6 +59,33 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
     net.eval().to(memory_format=torch.channels_last)
     return net, name, digest
+
+
+def start(net: EyeNet, path: Path) -> bool:
+    """Let `net` begin with the weights of a local file: one of ours, or a backbone as timm saves it (safetensors).  Returns whether that was all of
+    the network; of a backbone alone, the head and the settling of batch norm are still to be learnt.
+
+    Raises BadModel when the file is of another backbone.  A timm file may have a classifier besides; less than nine tenths of the backbone is a mistake.
+    """
+    try:
+        data = path.read_bytes()
+        if _metadata(data).get("format") == FORMAT:
+            loaded, _, _ = load(path)
+            if (loaded.config.backbone, loaded.config.width) != (net.config.backbone, net.config.width):
+                raise BadModel(f"{path}: made of {loaded.config.backbone}, but {net.config.backbone} is to be trained")
+            net.load_state_dict(loaded.state_dict(), strict=False)
+            return True
+        given = {key.replace(".", "_"): value for key, value in load_tensors(data).items()}
+    except OSError as error:
+        raise BadModel(f"{path}: the model file cannot be read: {error.strerror}") from error
+    except (SafetensorError, ValueError) as error:
+        raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
+    own = net.backbone.state_dict()
+    taken = {key: given[key.replace(".", "_")] for key, value in own.items() if given.get(key.replace(".", "_"), torch.empty(0)).shape == value.shape}
+    if len(taken) < 0.9 * len(own):
+        raise BadModel(f"{path}: fits {len(taken)} of {len(own)} parts of {net.config.backbone}; give the weights of that very model")
+    net.backbone.load_state_dict(taken, strict=False)
+    return False
 
 
 def _numbers(values: list[float], default: tuple[float, ...]) -> tuple[float, ...]:

@@ -18,6 +18,8 @@ AND abs(s.left_x - m.left_x) + abs(s.left_y - m.left_y) + abs(s.right_x - m.righ
 def trusted(ledger: Ledger, model: str) -> int:
     """How many trusted frames a model has."""
     with ledger.read() as db:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'likenesses'").fetchone() is None:
+            return 0  # a reader met a diary that no program since has opened for writing
         return int(db.execute(f"SELECT count(*) {_TRUSTED}", (model,)).fetchone()[0])
 
 

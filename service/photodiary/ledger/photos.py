@@ -81,8 +81,8 @@ def _row(row: Row) -> PhotoRow:
     return PhotoRow(
         id=row["id"], sha256=Digest(row["sha256"]), bytes=row["bytes"], format=row["format"], width=row["width"], height=row["height"],
         taken=taken, received_at=row["received_at"], original=row["original"], stage=Stage(row["stage"]), doubtful=bool(row["doubtful"]),
-        reason=row["reason"], sighting=sighting, sighting_id=row["sighting_id"], frame=row["frame"], matrix=None if row["matrix"] is None else _matrix(row["matrix"]),
-        canvas_id=row["canvas_id"], tries=row["tries"], deaths=row["deaths"],
+        reason=row["reason"], sighting=sighting, sighting_id=row["sighting_id"], frame=row["frame"],
+        matrix=None if row["matrix"] is None else _matrix(row["matrix"]), canvas_id=row["canvas_id"], tries=row["tries"], deaths=row["deaths"],
     )  # fmt: skip
 
 

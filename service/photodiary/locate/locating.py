@@ -37,6 +37,8 @@ class Locating:
         claimed: list[photos.PhotoRow] = []
         while len(claimed) < self.locator.together and (photo := photos.claim(self.ledger, Stage.RECEIVED, now)) is not None:
             claimed.append(photo)
+            if photo.tries:  # what broke a step before may break it again: it takes no further company along
+                break
         if not claimed:
             return self._look_again()
         started = time.monotonic()
@@ -81,7 +83,7 @@ class Locating:
             self.spent[photo.sha256] = self.spent.get(photo.sha256, 0.0) + seconds
             return
         names = photos.names_of(self.ledger, photo)
-        what = "left out until you check it" if decision.doubtful else "left out"
+        what = "left out" if not decision.doubtful else "left out until you check it" if photo.frame is None else "to check, its frame stays in the film"
         log.info(
             f"{shown_name(names[0]) if names else photo.original} {what}: {REASONS[decision.reason or 'unsure']}",
             code="photo.left_out", diary=self.diary, sha256=photo.sha256, reason=decision.reason,

@@ -73,20 +73,19 @@ class Trainer:
 
     def __init__(self, faces: list[Face], folder: Path, config: TrainingConfig, *, init: Path | None = None, threads: int = 1,
                  scenery: list[NDArray[np.uint8]] | None = None) -> None:  # fmt: skip
-        self.config = config if init is None else replace(config, freeze_norm_from=0.0)
-        config = self.config
+        self.config = config
         self.folder = folder
         self.faces = [face for face in faces if not face.held_out]
         self.scenery = scenery or []
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.threads = ConsiderateThreads(threads) if self.device.type == "cpu" else None
         torch.manual_seed(config.seed)
-        self.net = EyeNet(EyeNetConfig(backbone=config.backbone))
-        if init is not None:
-            loaded, _, _ = weights.load(init)
-            if (loaded.config.backbone, loaded.config.width) != (self.net.config.backbone, self.net.config.width):
-                raise BadModel(f"{init}: made of {loaded.config.backbone}, but {config.backbone} is to be trained")
-            self.net = loaded
+        try:
+            self.net = EyeNet(EyeNetConfig(backbone=config.backbone))
+        except ValueError as error:
+            raise BadModel(str(error)) from error
+        if init is not None and weights.start(self.net, init):
+            self.config = replace(config, freeze_norm_from=0.0)
         self.net.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         decay = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -106,7 +105,10 @@ class Trainer:
             raise BadModel(f"{path}: the state of the training is damaged ({error!r}); remove it to start anew") from error
         if state["backbone"] != self.config.backbone:
             raise BadModel(f"{path}: a training of {state['backbone']}; choose another --out for {self.config.backbone}")
-        self.net.load_state_dict(state["net"])
+        try:
+            self.net.load_state_dict(state["net"])
+        except RuntimeError as error:  # the same backbone, but weights with other parts were given to start from
+            raise BadModel(f"{path}: a training that began from other weights; give the same --init, or choose another --out") from error
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = state["average"]
         self.seen = state["seen"]
