@@ -8,6 +8,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -207,3 +208,54 @@ def test_weights_that_are_missing_or_too_many_are_refused(saved: Path) -> None:
         saved.write_bytes(save_tensors(changed, metadata))
         with pytest.raises(BadModel):
             weights.load(saved)
+
+
+# -- to start a training from ------------------------------------------------------------------------------------------------------
+
+
+def test_training_starts_from_our_own_weights(net: EyeNet, tmp_path: Path) -> None:
+    """One of our files gives everything it has, to half precision, but not what a face looks like, which was fitted to it alone."""
+    torch.manual_seed(8)
+    other = EyeNet(EyeNetConfig(backbone="regnety_002", width=16, likeness=8))
+    weights.save(other, tmp_path / "own.safetensors", name="own")
+    assert weights.start(net, tmp_path / "own.safetensors")
+    for key, value in net.state_dict().items():
+        given = other.state_dict()[key]
+        assert torch.equal(value, given.half().float() if given.is_floating_point() else given), key
+    assert net.likeness is None
+
+
+@pytest.mark.parametrize("backbone", ["regnety_002", "resnet18"])
+def test_training_starts_from_a_backbone_as_timm_saves_it(tmp_path: Path, backbone: str) -> None:
+    """timm's file of a whole classifier gives the backbone its weights, and the head stays as it was; nothing else is taken."""
+    torch.manual_seed(1)
+    whole = timm.create_model(backbone, pretrained=False)
+    (tmp_path / "timm.safetensors").write_bytes(save_tensors({key: value.contiguous() for key, value in whole.state_dict().items()}))
+    torch.manual_seed(2)
+    net = EyeNet(EyeNetConfig(backbone=backbone, width=16))
+    head = {key: value.clone() for key, value in net.state_dict().items() if not key.startswith("backbone.")}
+    assert not weights.start(net, tmp_path / "timm.safetensors")
+    pixels = torch.rand(1, 3, 64, 64)
+    whole.eval()
+    net.eval()
+    with torch.inference_mode():
+        truth = whole.forward_intermediates(pixels, indices=[-1], intermediates_only=True)[-1]
+        assert torch.allclose(net.backbone(pixels)[-1], truth, atol=1e-4)
+    assert all(torch.equal(value, head[key]) for key, value in net.state_dict().items() if key in head)
+
+
+def test_another_backbones_weights_are_refused(net: EyeNet, tmp_path: Path) -> None:
+    """Weights of another model, ours or timm's, torn ones and none at all are a BadModel that names the file, and nothing was taken over."""
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    path = tmp_path / "other.safetensors"
+    weights.save(EyeNet(EyeNetConfig(backbone="regnety_004", width=16)), path, name="other")
+    contents = [path.read_bytes(), path.read_bytes()[:1000], b"", b"\x00" * 100, b"PK\x03\x04" + bytes(50)]
+    contents.append(save_tensors({key: value.contiguous() for key, value in timm.create_model("resnet18", pretrained=False).state_dict().items()}))
+    contents.append(save_tensors({"nothing": torch.zeros(3)}))
+    for content in contents:
+        path.write_bytes(content)
+        with pytest.raises(BadModel, match=r"other\.safetensors"):
+            weights.start(net, path)
+    with pytest.raises(BadModel, match=r"none\.safetensors"):
+        weights.start(net, tmp_path / "none.safetensors")
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())

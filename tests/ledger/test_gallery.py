@@ -22,7 +22,6 @@ def vector(number: int) -> bytes:
     return number.to_bytes(4, "little") * 4
 
 
-
 @pytest.fixture
 def judge(ledger: Ledger, take_in) -> Callable[..., PhotoRow]:
     """A photo that a model has judged: photo number `number` of the day `day`, with the look `vector(number)`."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TOGETHER = {"cpu": 4, "cuda": 8}  # photos whose looks go through the network together while there is a backlog
+TOGETHER = {"cpu": 2, "cuda": 8}  # photos whose looks go through the network together; no more than the darkroom keeps decoded
 ROUND_UP = 8  # pictures: on a GPU the sums depend on a batch's size, so there are few sizes
 ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge
 STRANGER = -0.5  # log odds below which a face is somebody else's
