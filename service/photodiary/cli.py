@@ -1,4 +1,4 @@
-"""The command line: verbs and options; what they do stands in `run/verbs.py`."""
+"""The command line: verbs and options; what they do stands in `run/verbs.py` and, about single photos, in `run/decisions.py`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from photodiary.errors import BadConfig, BadUsage, PhotodiaryError, Transient
 
 LABELS = "CSV with file,left_x,left_y,right_x,right_y, or a folder of N_row_col_row_col.jpg"
+PHOTO = "PHOTO is the start of its SHA-256 (at least four digits, as `photos list` shows it), or a file name it came under."
 EXIT_USAGE, EXIT_AGAIN, EXIT_CONFIG = 64, 75, 78
 
 
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(name: str, help_: str, act: str | None, **keywords: Any) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = verbs.add_parser(name, help=help_, description=help_, parents=[common], **keywords)
-        made.set_defaults(act=act)
+        made.set_defaults(act=act, decides=False)
         return made
 
     init = verb("init", "write DIR/config.toml, the shortest configuration that works, and its folders", "init")
@@ -51,11 +52,10 @@ def parser() -> argparse.ArgumentParser:
     status = verb("status", "states, counts, newest film, model, what is degraded, disk by kind", "status")
     status.add_argument("--json", action="store_true", help="for scripts")
     status.add_argument("--check", action="store_true", help="exit 0 when running and well, else 1")
-    photos = verb("photos", "what the diary knows about its photos", None)
-    photo_verbs = photos.add_subparsers(dest="photo_verb", metavar="VERB", required=True, parser_class=_Parser)
-    listing = photo_verbs.add_parser("list", help="one photo a line, in the film's order", parents=[common])
-    listing.set_defaults(act="photos_list")
-    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    photos = verb("photos", "what the diary knows about its photos, and what you decide about them", None)
+    _photo_verbs(photos.add_subparsers(dest="photo_verb", metavar="VERB", required=True, parser_class=_Parser), common)
+    quarantine = verb("quarantine", "files that could not be read", None)
+    _quarantine_verbs(quarantine.add_subparsers(dest="quarantine_verb", metavar="VERB", required=True, parser_class=_Parser), common)
     locate = verb("locate", "find the eyes in photos, without a diary", "locate")
     locate.add_argument("files", nargs="+", metavar="FILE")
     locate.add_argument("--json", action="store_true", help="one JSON object a line and file")
@@ -86,13 +86,44 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _photo_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    def verb(name: str, help_: str, act: str, several: bool = True) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = verbs.add_parser(name, help=help_, description=f"{help_}.  {PHOTO}", parents=[common])
+        made.set_defaults(act=act, decides=True)
+        if several:
+            made.add_argument("photos", nargs="+", metavar="PHOTO", help="which photos")
+        return made
+
+    listing = verbs.add_parser("list", help="one photo a line, in the film's order", parents=[common])
+    listing.set_defaults(act="photos_list", decides=False)
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    why = verb("why", "a photo's life in ten lines: its date, its eyes and how sure they are, whether it is in the film, and if not, why", "photos_why", False)
+    why.add_argument("photo", metavar="PHOTO|DATE", help="which photo, or all of a day, such as 2024-05-15")
+    verb("exclude", "leave photos out of the film; the originals stay", "exclude")
+    verb("restore", "put photos into the film that were left out, with the eyes they had", "restore")
+    redate = verb("redate", "say when photos were taken", "redate")
+    redate.add_argument("--to", required=True, metavar="WHEN", help='what the clock showed there, such as "2024-05-15 08:30", or the day alone')
+    forget = verb("forget", "erase photos for good, from originals, frames, film and diary database, after asking", "forget")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _quarantine_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    listing = verbs.add_parser("list", help="one a line, with the reason", description="One a line, with the reason.", parents=[common])
+    listing.set_defaults(act="quarantine_list", decides=True)
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    help_ = "try again, after a fix: these photos, or all that could not be read"
+    retry = verbs.add_parser("retry", help=help_, description=f"{help_}.  {PHOTO}", parents=[common])
+    retry.set_defaults(act="quarantine_retry", decides=True)
+    retry.add_argument("photos", nargs="*", metavar="PHOTO", help="which photos")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.  Returns the exit status."""
-    from photodiary.run import verbs
+    from photodiary.run import decisions, verbs
 
     options = parser().parse_args(arguments)
     try:
-        return int(getattr(verbs, options.act)(options))
+        return int(getattr(decisions if options.decides else verbs, options.act)(options))
     except BadConfig as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG

@@ -3,6 +3,7 @@
 PhotodiaryError
 ├── Transient
 │   ├── Held            a photo that is still arriving, empty or cut short: more bytes may come
+│   │   └── NoReader    the library that reads this format is missing: waits, however long, until it is installed
 │   ├── Busy            somebody else holds the right to do this (exit 75)
 │   ├── WorkerLost      a darkroom worker died or took too long over a photo
 │   ├── StorageTrouble  the disk is full, gone or refuses
@@ -44,6 +45,10 @@ class Permanent(PhotodiaryError):
 
 
 class Held(Transient):
+    pass
+
+
+class NoReader(Held):
     pass
 
 

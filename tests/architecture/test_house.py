@@ -349,7 +349,7 @@ def test_an_undeclared_library_is_refused(tmp_path: Path) -> None:
 
 # -- verbs that do not predict stay light ----------------------------------------------------------------------------------------
 
-HEAVY = {"torch", "torchvision", "timm", "numpy", "cv2", "av", "PIL", "simplejpeg"}
+HEAVY = {"torch", "torchvision", "timm", "numpy", "cv2", "av", "PIL", "simplejpeg", "pillow_heif"}
 
 
 def imported_by(arguments: list[str], folder: Path) -> set[str]:
@@ -363,7 +363,20 @@ def imported_by(arguments: list[str], folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "verb", ["--help", "version", "check-config", "status", "status --json", "photos list", "scan --once --dry-run", "render --dry-run", "init fresh"]
+    "verb",
+    [
+        "--help",
+        "version",
+        "check-config",
+        "status",
+        "status --json",
+        "photos list",
+        "scan --once --dry-run",
+        "render --dry-run",
+        "init fresh",
+        "quarantine list",
+        "photos why --help",
+    ],
 )
 def test_a_verb_that_does_not_predict_stays_light(verb: str, tmp_path: Path) -> None:
     """`--help`, `version`, `status` and the like load neither torch, numpy, OpenCV nor PyAV."""

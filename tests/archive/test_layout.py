@@ -30,7 +30,7 @@ STEM = r"(undated/undated|(\d{4})/\2-\d\d-\d\d_\d\d-\d\d-\d\d)_[0-9a-f]{16}"
 def test_an_original_is_named_by_date_and_hash(digest: Digest, wall: datetime | None, format: str) -> None:
     """An original lies in its year under date, time and hash, with the extension of what it really is."""
     name = layout.original(digest, wall, format)
-    assert re.fullmatch(rf"originals/{STEM}\.(jpg|png)", name)
+    assert re.fullmatch(rf"originals/{STEM}\.(jpg|png|webp|avif|heic)", name)
     assert digest[:16] in name and (wall is None or f"{wall:%Y-%m-%d_%H-%M-%S}" in name)
     assert name.endswith("png") == (format == "png")
 

@@ -297,7 +297,7 @@ def test_a_newer_diary_is_refused_in_clear_words(tmp_path: Path, writable: bool)
     db = sqlite3.connect(tmp_path / FILE)
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(LedgerTrouble, match=r"ledger\.sqlite3: made by a newer photodiary \(version 99, this one knows 2\)"):
+    with pytest.raises(LedgerTrouble, match=rf"ledger\.sqlite3: made by a newer photodiary \(version 99, this one knows {len(schema.MIGRATIONS)}\)"):
         Ledger(tmp_path, writable=writable)
     assert version(tmp_path / FILE) == 99
 
@@ -392,7 +392,7 @@ def test_a_diary_of_the_first_version_is_brought_up(first_version: Path) -> None
     photos.append_sighting(ledger, waits, said, Stage.LOCATED, doubtful=False, reason=None, now=2e9, likeness=(b"\0\1" * 4, None))
     ledger.close()
     after = contents(first_version / FILE)
-    assert set(after) == {*before, "likenesses"}
+    assert set(after) >= {*before, "likenesses"}
     for table in set(before) - {"photos", "sightings"}:
         assert after[table] == before[table], table
     assert set(before["sightings"]) < set(after["sightings"])

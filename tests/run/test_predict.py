@@ -65,7 +65,7 @@ def test_locate_answers_every_file(portrait: Image.Image, tmp_path: Path, capsys
     assert math.dist(turned["left"], (LEFT[0] - 12, LEFT[1])) < 1.7
     assert (sky["left"], sky["right"], sky["expected_error"], sky["reason"], sky["faces"]) == (None, None, None, "no_face", 0)
     assert [set(answer) for answer in bad] == [{"file", "error"}] * 3
-    assert "neither JPEG nor PNG" in bad[0]["error"]
+    assert "neither JPEG, PNG" in bad[0]["error"]
     assert "cut short" in bad[1]["error"]
 
 

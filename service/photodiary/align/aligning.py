@@ -15,7 +15,7 @@ from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.canvas import Canvas, fit, similarity
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Digest, Stage, shown_name
-from photodiary.errors import Held, Unreadable, WorkerLost
+from photodiary.errors import Held, NoReader, Unreadable, WorkerLost
 from photodiary.ledger import photos, reels
 from photodiary.ledger.store import Ledger
 
@@ -53,6 +53,9 @@ class Aligning:
                 log.warning(f"{original} could not be read: {REASONS['crashed_reader']}", code="photo.quarantined", diary=self.diary)
             else:
                 log.warning(f"{original} will be tried again: {error}", code="photo.retry", diary=self.diary)
+            return True
+        except NoReader as error:  # it could be read when it came: whoever took the library away may bring it back
+            log.warning(f"{original} will be tried again: {error}", code="photo.retry", diary=self.diary)
             return True
         except (Unreadable, Held, ValueError) as error:
             photos.quarantine(self.ledger, photo, error.code if isinstance(error, Unreadable) else "damaged")

@@ -15,18 +15,19 @@ FRAMES = "frames"
 FILMS = "films"
 LATEST = "films/latest.mp4"
 WORK = "work"  # temporary, can be made again
-EXTENSIONS = {"jpeg": "jpg", "png": "png"}
+DIGITS = 16  # of a photo's SHA-256 in the name of every file that is of it
+EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif", "heic": "heic"}
 
 
 def original(digest: Digest, wall: datetime | None, format: str) -> str:
     """originals/2024/2024-05-15_14-39-00_0123456789abcdef.jpg"""
-    return f"{ORIGINALS}/{_dated(wall)}_{digest[:16]}.{EXTENSIONS[format]}"
+    return f"{ORIGINALS}/{_dated(wall)}_{digest[:DIGITS]}.{EXTENSIONS[format]}"
 
 
 def frame(digest: Digest, wall: datetime | None, eyes: EyePair, canvas: Canvas) -> str:
     """frames/2024/2024-05-15_14-39-00_0123456789abcdef_01234567.jpg: photo, and below it eyes and canvas, decide the name."""
     shown = json.dumps([eyes, [canvas.width, canvas.height, canvas.left, canvas.right]])
-    return f"{FRAMES}/{_dated(wall)}_{digest[:16]}_{hashlib.sha256(shown.encode()).hexdigest()[:8]}.jpg"
+    return f"{FRAMES}/{_dated(wall)}_{digest[:DIGITS]}_{hashlib.sha256(shown.encode()).hexdigest()[:8]}.jpg"
 
 
 def _dated(wall: datetime | None) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from photodiary.archive import layout
+from photodiary.diary.photo import Digest
 from photodiary.errors import StorageTrouble
 
 TEMPORARY = ".tmp-"
@@ -75,6 +76,33 @@ class Archive:
     def remove(self, relative: str) -> None:
         """Remove something that can be made again; nothing happens when it is gone already."""
         (self.root / relative).unlink(missing_ok=True)
+
+    def erase(self, digest: Digest) -> int:
+        """Remove for good every file that is of a photo: original, frames of whatever date and format, work.  Returns how many there were.
+
+        The one exception to never removing an original: a person asked for it.  Raises StorageTrouble.
+        """
+        gone = 0
+        try:
+            for folder in (layout.ORIGINALS, layout.FRAMES, layout.WORK):
+                for path in self._files(folder):
+                    if digest[: layout.DIGITS] in path.name:
+                        path.unlink(missing_ok=True)
+                        _sync_folder(path.parent)
+                        gone += 1
+        except OSError as error:
+            raise StorageTrouble(f"{self.root}: a file cannot be removed: {error.strerror}") from error
+        return gone
+
+    def remove_films(self, *, newest: bool) -> None:
+        """Remove every film that was made before the newest one, with `newest` that too.  Raises StorageTrouble."""
+        try:
+            for path in self._files(layout.FILMS):
+                if newest or str(path.relative_to(self.root)) != layout.LATEST:
+                    path.unlink(missing_ok=True)
+                    _sync_folder(path.parent)
+        except OSError as error:
+            raise StorageTrouble(f"{self.root}: a film cannot be removed: {error.strerror}") from error
 
     def sweep(self, known_frames: set[str]) -> list[str]:
         """At start: remove stale temporaries, and frames that no row names.  Originals are never touched.  Returns what was removed."""

@@ -33,7 +33,7 @@ class _Job:
     wish: int
     waiting: list[tuple[bytes, bytes]]
     total: int
-    counts: dict[str, int] = field(default_factory=lambda: {"new": 0, "known": 0, "undated": 0, "quarantined": 0, "failed": 0})
+    counts: dict[str, int] = field(default_factory=lambda: {"new": 0, "known": 0, "undated": 0, "quarantined": 0, "forgotten": 0, "failed": 0})
     digests: list[str] = field(default_factory=list)
     unreadable: list[dict[str, str]] = field(default_factory=list)
     reported_at: float = 0.0
@@ -68,7 +68,8 @@ class Importing:
             job.unreadable.append({"file": os.fsdecode(path), "why": str(error)})
         else:
             job.counts[taken.outcome] += 1
-            job.digests.append(taken.sha256)
+            if taken.outcome != "forgotten":
+                job.digests.append(taken.sha256)
             if taken.outcome == "quarantined":
                 job.unreadable.append({"file": os.fsdecode(path), "why": taken.why or "could not be read"})
         job.waiting.pop()

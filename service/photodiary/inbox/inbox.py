@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from photodiary.diary.photo import retry_wait, shown_name
-from photodiary.errors import Held, PhotodiaryError, WorkerLost
+from photodiary.errors import Held, NoReader, PhotodiaryError, WorkerLost
 from photodiary.inbox import files
 from photodiary.inbox.intake import Intake, Taken
 from photodiary.inbox.settle import InboxConfig, Pending, ignored_file, ignored_folder, observe, settled
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 A_DAY = 86_400.0
 SOON_S = 2.0
+SOON_INSTALLED_S = 600.0  # who was told to install something expects it to work soon after
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Inbox:
         self._nudges: list[Nudge] = []
         self._lock = threading.Lock()
         self._ignored: dict[bytes, str] = {}
+        self._forgotten: set[bytes] = set()
         self._busy_at = float("-inf")
         self.scanned_at = float("-inf")
         self._first_scan = float("inf")
@@ -95,6 +97,7 @@ class Inbox:
         for path in listing.ignored.keys() - self._ignored.keys():
             log.info(f"{shown_name(path)} is ignored: it is {listing.ignored[path]}, no regular file", code="file.ignored", diary=self.intake.diary)
         self._ignored = listing.ignored
+        self._forgotten &= listing.files.keys()
         self.scan_wanted = False
         self._first_scan = min(self._first_scan, clock)
         self.scanned_at = clock
@@ -113,7 +116,13 @@ class Inbox:
         """Note for `status` what the last scan saw and what is still arriving."""
         if not math.isfinite(self.scanned_at):  # not looked yet, or an import that does not look
             return
-        wishes.note(self.ledger, held=len(self._pending.keys() | self._held.keys()), ignored=len(self._ignored), inbox_problem=self.problem)
+        wishes.note(
+            self.ledger,
+            held=len(self._pending.keys() | self._held.keys()),
+            ignored=len(self._ignored),
+            forgotten=len(self._forgotten),
+            inbox_problem=self.problem,
+        )
 
     def _listen(self, clock: float) -> None:
         with self._lock:
@@ -167,7 +176,7 @@ class Inbox:
             taken = self.intake.take(full, path, now=now, live=True, trusting=calm, whole=calm or pending.renamed)
         except (Held, WorkerLost) as error:
             if calm:
-                self._hold(path, pending.stamp, str(error), died=isinstance(error, WorkerLost), now=now)
+                self._hold(path, pending.stamp, error, now=now)
             else:
                 self._pending[path] = Pending(pending.stamp, pending.since, early=False, renamed=pending.renamed)
             return
@@ -175,24 +184,37 @@ class Inbox:
             raise  # the disk or the ledger: not this file's fault
         except Exception:
             log.exception(f"unexpected error over {shown_name(path)}; the others go on", code="photo.surprise", diary=self.intake.diary)
-            self._hold(path, pending.stamp, "an unexpected error, see the log", died=False, now=now)
+            self._hold(path, pending.stamp, Held("an unexpected error, see the log"), now=now)
             return
         self._know(path, taken)
 
     def _know(self, path: bytes, taken: Taken) -> None:
         self.intake.remember(path, taken)
         self._known[path] = taken.stamp
+        if taken.outcome == "forgotten":
+            self._forgotten.add(path)
+            log.info("a photo that you had forgotten lies in the inbox; it is ignored", code="photo.forgotten", diary=self.intake.diary, sha256=taken.sha256)
         self._held.pop(path, None)
         self._pending.pop(path, None)
 
-    def _hold(self, path: bytes, stamp: Stamp, why: str, *, died: bool, now: float) -> None:
-        """Wait for more bytes, longer each time; after a day, or when it killed two workers, it is quarantined."""
+    def read_anew(self, paths: list[bytes]) -> None:
+        """Count these files as unknown: the next scan takes them in as if they had just come."""
+        for path in paths:
+            self._known.pop(path, None)
+            self._held.pop(path, None)
+
+    def _hold(self, path: bytes, stamp: Stamp, error: Held | WorkerLost, *, now: float) -> None:
+        """Wait for more bytes, longer each time; after a day, or when it killed two workers, it is quarantined.
+
+        A photo whose reader is missing here waits until it is installed: nothing is wrong with the photo.
+        """
+        why, died, patient = str(error), isinstance(error, WorkerLost), isinstance(error, NoReader)
         before = self._held.get(path)
         if before is not None and before.stamp != stamp:
             before = None
         since, tries = (now, 0) if before is None else (before.since, before.tries)
         too_large = "MB are more than" in why
-        if now - since >= A_DAY or (died and tries >= 1) or too_large:
+        if (now - since >= A_DAY and not patient) or (died and tries >= 1) or too_large:
             found = files.digest(os.path.join(os.fsencode(self.root), path))
             if found is not None:
                 digest, stamp = found
@@ -201,8 +223,9 @@ class Inbox:
                 self._know(path, Taken("quarantined", digest, stamp, why))
                 return
         if before is None:
-            log.warning(f"{shown_name(path)} waits for more: {why}; it is tried again later", code="photo.held", diary=self.intake.diary)
-        waiting = Waiting(stamp, why, since, tries + 1, now + retry_wait(tries + 1))
+            log.warning(f"{shown_name(path)} waits{'' if patient else ' for more'}: {why}; it is tried again later", code="photo.held", diary=self.intake.diary)
+        wait = min(retry_wait(tries + 1), SOON_INSTALLED_S) if patient else retry_wait(tries + 1)
+        waiting = Waiting(stamp, why, since, tries + 1, now + wait)
         arrivals.hold(self.ledger, path, waiting)
         self._held[path] = waiting
 

@@ -12,13 +12,13 @@ import structlog
 from photodiary.archive import layout
 from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
-from photodiary.darkroom.limits import DarkroomConfig, sniff
+from photodiary.darkroom.limits import NOT_A_PHOTO, SNIFFED, DarkroomConfig, sniff
 from photodiary.diary.calendar import when_taken
 from photodiary.diary.photo import Digest, Stage, digest_of, shown_name
 from photodiary.errors import Held, Unreadable
 from photodiary.inbox import files
 from photodiary.inbox.settle import whole_by_itself
-from photodiary.ledger import arrivals, photos
+from photodiary.ledger import arrivals, forgetting, photos
 from photodiary.ledger.arrivals import Stamp
 from photodiary.ledger.store import Ledger
 
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of one file: `outcome` is new, known, undated or quarantined."""
+    """What became of one file: `outcome` is new, known, undated, quarantined or forgotten (by a person's wish, and so ignored)."""
 
     outcome: str
     sha256: Digest
@@ -62,15 +62,17 @@ class Intake:
             raise Held(str(error)) from error  # without reading it there is no hash to keep it by
         digest = digest_of(data)
         known = photos.find(self.ledger, digest)
-        if known is not None:
+        if known is None and forgetting.is_forgotten(self.ledger, digest):  # asked second: whoever is forgotten meanwhile is seen by one of both
+            return Taken("forgotten", digest, stamp)
+        if known is not None and (known.stage is not Stage.QUARANTINED or known.original is not None):  # what could not be read is tried again
             with self.ledger.write() as db:
                 photos.add_name(db, digest, name, now)
             return Taken("known", digest, stamp)
         if not whole and not whole_by_itself(data):
             raise Held("more of it may be on its way")
         try:
-            if sniff(data[:16]) is None:
-                raise Unreadable("not_a_photo", "its content is neither JPEG nor PNG")
+            if sniff(data[:SNIFFED]) is None:
+                raise Unreadable("not_a_photo", NOT_A_PHOTO)
             seen = self.darkroom.inspect(digest, data)
         except Unreadable as error:
             if not trusting:
@@ -100,7 +102,9 @@ class Intake:
         return Taken("new", digest, stamp)
 
     def quarantine(self, digest: Digest, size: int, name: bytes, code: str, why: str, now: float) -> None:
-        """Note a file that could not be read as a row; the file itself stays where it is."""
+        """Note a file that could not be read as a row; the file itself stays where it is.  Nothing is noted of a forgotten one."""
+        if forgetting.is_forgotten(self.ledger, digest):
+            return
         row = photos.NewPhoto(digest, size, None, None, None, None, None, None, Stage.QUARANTINED, code)
         photos.insert_or_name(self.ledger, row, name, now)
         log.warning(

@@ -12,6 +12,7 @@ from photodiary.diary.canvas import Matrix
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage, is_legal, retry_wait
 from photodiary.errors import IllegalMove
+from photodiary.ledger import forgetting, verdicts
 from photodiary.ledger.store import Connection, Ledger, Row
 
 IN_FILM = "frame IS NOT NULL AND stage IN ('aligned', 'doubtful', 'located', 'received')"  # a stale frame stays until the new one is there
@@ -92,9 +93,14 @@ def _matrix(text: str) -> Matrix:
 
 
 def insert_or_name(ledger: Ledger, photo: NewPhoto, name: bytes, now: float) -> bool:
-    """Add a photo, or only a further name of a known one.  Returns whether the photo was new."""
+    """Add a photo, or only a further name of a known one.  Returns whether the photo was new, or could be read for the first time.
+
+    A forgotten photo stays forgotten: nothing is added, not even the name.
+    """
     taken = photo.taken
     with ledger.write() as db:
+        if forgetting.within(db, photo.sha256):
+            return False
         added = db.execute(
             "INSERT OR IGNORE INTO photos (sha256, bytes, format, width, height, taken_wall, taken_offset_s, taken_utc, taken_from,"
             " received_at, original, stage, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -106,7 +112,31 @@ def insert_or_name(ledger: Ledger, photo: NewPhoto, name: bytes, now: float) -> 
             ),
         ).rowcount  # fmt: skip
         add_name(db, photo.sha256, name, now)
+        known = None if added else find_within(db, photo.sha256)
+        if known is not None and known.stage is Stage.QUARANTINED and known.original is None:
+            return _read_at_last(db, known, photo)
     return bool(added)
+
+
+def _read_at_last(db: Connection, known: PhotoRow, photo: NewPhoto) -> bool:
+    """What could not be read was read again.  What a person decided meanwhile counts: a date, and being left out."""
+    if photo.original is None:
+        db.execute("UPDATE photos SET reason = ? WHERE id = ?", (photo.reason, known.id))
+        return False
+    stage, reason = photo.stage, photo.reason
+    db.execute(
+        "UPDATE photos SET format = ?, width = ?, height = ?, original = ? WHERE id = ?", (photo.format, photo.width, photo.height, photo.original, known.id)
+    )
+    if known.taken is not None:  # set by a person: nothing else dates what could not be read
+        stage, reason = Stage.RECEIVED, None
+    elif photo.taken is not None:
+        offset = None if photo.taken.offset is None else round(photo.taken.offset.total_seconds())
+        values = (photo.taken.wall.isoformat(), offset, photo.taken_utc, photo.taken.source, known.id)
+        db.execute("UPDATE photos SET taken_wall = ?, taken_offset_s = ?, taken_utc = ?, taken_from = ? WHERE id = ?", values)
+    if verdicts.in_force(db, known.id).excluded:
+        stage, reason = Stage.EXCLUDED, "excluded"
+    move(db, known, stage, reason=reason)
+    return True
 
 
 def add_name(db: Connection, sha256: Digest, name: bytes, now: float) -> None:
@@ -116,7 +146,12 @@ def add_name(db: Connection, sha256: Digest, name: bytes, now: float) -> None:
 
 def find(ledger: Ledger, sha256: Digest) -> PhotoRow | None:
     with ledger.read() as db:
-        row = db.execute(f"{_SELECT} WHERE sha256 = ?", (sha256,)).fetchone()
+        return find_within(db, sha256)
+
+
+def find_within(db: Connection, sha256: Digest) -> PhotoRow | None:
+    """`find` inside a transaction."""
+    row = db.execute(f"{_SELECT} WHERE sha256 = ?", (sha256,)).fetchone()
     return None if row is None else _row(row)
 
 
@@ -184,13 +219,16 @@ def forgive_first_tries(ledger: Ledger) -> None:
 
 
 def move(db: Connection, photo: PhotoRow, new: Stage, **columns: str | float | None) -> None:
-    """Compare-and-set from the stage and the eyes that `photo` was read with.  Raises IllegalMove when it is not allowed or somebody else moved it."""
+    """Compare-and-set from the stage and the eyes that `photo` was read with (and its digest: ids of forgotten photos are given out again).
+
+    Raises IllegalMove when it is not allowed or somebody else moved it.
+    """
     if not is_legal(photo.stage, new):
         raise IllegalMove(f"photo {photo.sha256[:12]}: cannot go from {photo.stage} to {new}")
     assignments = "".join(f", {column} = ?" for column in columns)
     changed = db.execute(
-        f"UPDATE photos SET stage = ?, tries = 0, next_try = 0{assignments} WHERE id = ? AND stage = ? AND sighting_id IS ?",
-        (new, *columns.values(), photo.id, photo.stage, photo.sighting_id),
+        f"UPDATE photos SET stage = ?, tries = 0, next_try = 0{assignments} WHERE id = ? AND stage = ? AND sighting_id IS ? AND sha256 = ?",
+        (new, *columns.values(), photo.id, photo.stage, photo.sighting_id, photo.sha256),
     ).rowcount
     if changed != 1:
         raise IllegalMove(f"photo {photo.sha256[:12]}: was moved from {photo.stage} by somebody else")
@@ -204,24 +242,37 @@ def quarantine(ledger: Ledger, photo: PhotoRow, reason: str) -> None:
 def count_death(ledger: Ledger, photo: PhotoRow) -> int:
     """A darkroom worker died over this photo; returns how often that has happened."""
     with ledger.write() as db:
-        db.execute("UPDATE photos SET deaths = deaths + 1 WHERE id = ?", (photo.id,))
-        return int(db.execute("SELECT deaths FROM photos WHERE id = ?", (photo.id,)).fetchone()[0])
+        row = db.execute("UPDATE photos SET deaths = deaths + 1 WHERE sha256 = ? RETURNING deaths", (photo.sha256,)).fetchone()
+    if row is None:
+        raise IllegalMove(f"photo {photo.sha256[:12]}: was forgotten meanwhile")
+    return int(row[0])
 
 
 def append_sighting(
     ledger: Ledger, photo: PhotoRow, sighting: Sighting, stage: Stage, *, doubtful: bool, reason: str | None, now: float,
     likeness: tuple[bytes, float | None] | None = None,
-) -> None:  # fmt: skip
-    """Append what was said about the eyes and move the photo on, in one transaction.
+) -> Stage:  # fmt: skip
+    """Append what was said about the eyes and move the photo on, in one transaction.  Returns the stage: a person's decision goes before `stage`.
 
     likeness: what the face looks like to the model that made the sighting, and the log odds that it is the diary's person.
     """
     eyes = (None,) * 4 if sighting.eyes is None else (*sighting.eyes.left, *sighting.eyes.right)
     with ledger.write() as db:
+        if find_within(db, photo.sha256) is None:
+            raise IllegalMove(f"photo {photo.sha256[:12]}: was forgotten meanwhile")
         made = db.execute(
             "INSERT INTO sightings (photo_id, by, left_x, left_y, right_x, right_y, expected_error, reason, faces, made_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
             (photo.id, sighting.by, *eyes, sighting.expected_error, sighting.reason, sighting.faces, now),
         )
         if likeness is not None:
             db.execute("INSERT INTO likenesses VALUES (?, ?, ?, ?, ?)", (made.lastrowid, photo.id, sighting.by, *likeness))
-        move(db, photo, stage, sighting_id=made.lastrowid, doubtful=int(doubtful), reason=reason)
+        counts = made.lastrowid
+        if stage in (Stage.EXCLUDED, Stage.DOUBTFUL) and verdicts.in_force(db, photo.id).excluded is False:
+            # A person put it into the film: it stays there, whatever a model says later, with the eyes it had where the model sees none.
+            if sighting.eyes is not None:
+                stage, doubtful = Stage.LOCATED, reason != "not_this_person"
+                reason = reason if doubtful else None
+            elif photo.sighting is not None and photo.sighting.eyes is not None:
+                stage, doubtful, reason, counts = Stage.LOCATED, True, "unsure", photo.sighting_id
+        move(db, photo, stage, sighting_id=counts, doubtful=int(doubtful), reason=reason)
+    return stage

@@ -131,7 +131,7 @@ def film_position(ledger: Ledger, photo: PhotoRow) -> int:
 class FilmNews:
     """What decides whether a film is due: frames, when the first and the last one came that no film shows yet.
 
-    remaking: frames of an older picture format that are about to be made again; a film without them would be shorter.
+    remaking: frames that are about to be made again, for another picture format (a film without them would be shorter) or other eyes or date.
     """
 
     frames: int
@@ -149,7 +149,9 @@ def film_news(ledger: Ledger) -> FilmNews:
             f" FROM photos WHERE {IN_FILM}",
             (since, since, since),
         ).fetchone()
-        remaking = db.execute(f"SELECT count(*) FROM photos WHERE {IN_FILM} AND tries <= 3 AND canvas_id <> (SELECT max(id) FROM canvases)").fetchone()[0]
+        remaking = db.execute(
+            f"SELECT count(*) FROM photos WHERE {IN_FILM} AND tries <= 3 AND (stage = 'located' OR canvas_id <> (SELECT max(id) FROM canvases))"
+        ).fetchone()[0]
     return FilmNews(row[0], row[1] or 0, row[2], row[3], remaking)
 
 

@@ -140,4 +140,17 @@ def likenesses(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX likenesses_model ON likenesses (model, photo_id)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses)
+def decisions(db: sqlite3.Connection) -> None:
+    """Photos that a person had forgotten: only their SHA-256 stays, so that they do not come back; and quick reading of verdicts."""
+    db.execute(
+        """CREATE TABLE forgotten (
+    sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
+    made_at REAL NOT NULL,
+    erased_at REAL,              -- its files are gone
+    done_at REAL                 -- no film shows it, no row and no page of this file holds it
+) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX verdicts_photo ON verdicts (photo_id, id)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions)

@@ -69,6 +69,7 @@ class Ledger:
                     raise LedgerTrouble(f"{self.path}: the file system does not support write-ahead logging (SQLite answered {answer})")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute("PRAGMA foreign_keys=ON")
+                self._db.execute("PRAGMA secure_delete=ON")
             yield
         except BaseException:
             self._db.close()
@@ -131,6 +132,24 @@ class Ledger:
                 yield self._db
             except sqlite3.DatabaseError as error:
                 raise self._translated(error, "read") from error
+
+    def shred(self) -> None:
+        """Write the file anew and empty the log, so that nothing that was deleted is left in either; copies from before migrations go too.
+
+        secure_delete overwrites what is deleted from now on; what earlier programs deleted without it only goes by writing anew.
+        Raises StorageTrouble when the disk is full, or somebody read the log for too long.
+        """
+        with self._turn, self._locked():
+            try:
+                self._db.execute("VACUUM")
+                if self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    raise StorageTrouble(f"{self.path}: somebody keeps reading the diary database, so that its log cannot be emptied")
+                for copy in self.path.parent.glob("ledger-before-*.sqlite3"):
+                    copy.unlink()
+            except sqlite3.DatabaseError as error:
+                raise self._translated(error, "written anew") from error
+            except OSError as error:
+                raise StorageTrouble(f"{self.path.parent}: an old copy of the diary database cannot be removed: {error.strerror}") from error
 
     def _translated(self, error: sqlite3.DatabaseError, what: str) -> Exception:
         """Our own mistakes (broken constraints) stay what they are; a full disk passes, a damaged file does not."""

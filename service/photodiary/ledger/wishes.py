@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from photodiary.ledger.store import Ledger
+from photodiary.ledger.store import Connection, Ledger
 
 
 @dataclass(frozen=True)
 class Wish:
     id: int
-    kind: str  # "import", "render", "refit"
+    kind: str  # "import", "scan", "render", "refit", "decide", "forget", "retry"
     details: dict[str, Any]
     progress: dict[str, Any] | None
     done_at: float | None
@@ -21,9 +21,14 @@ class Wish:
 
 def make(ledger: Ledger, kind: str, details: dict[str, Any], now: float) -> int:
     with ledger.write() as db:
-        made = db.execute("INSERT INTO wishes (kind, details, made_at) VALUES (?, ?, ?)", (kind, json.dumps(details), now))
-        assert made.lastrowid is not None
-        return made.lastrowid
+        return make_within(db, kind, details, now)
+
+
+def make_within(db: Connection, kind: str, details: dict[str, Any], now: float) -> int:
+    """A wish in the transaction of the facts that it is about."""
+    made = db.execute("INSERT INTO wishes (kind, details, made_at) VALUES (?, ?, ?)", (kind, json.dumps(details), now))
+    assert made.lastrowid is not None
+    return made.lastrowid
 
 
 def _wish(row: Any) -> Wish:
@@ -52,7 +57,12 @@ def report(ledger: Ledger, wish_id: int, progress: dict[str, Any]) -> None:
 
 def fulfil(ledger: Ledger, wish_id: int, outcome: dict[str, Any], now: float) -> None:
     with ledger.write() as db:
-        db.execute("UPDATE wishes SET done_at = ?, outcome = ? WHERE id = ?", (now, json.dumps(outcome), wish_id))
+        fulfil_within(db, wish_id, outcome, now)
+
+
+def fulfil_within(db: Connection, wish_id: int, outcome: dict[str, Any], now: float) -> None:
+    """Its details go: nobody acts on them again, and they may name files of a photo that is forgotten later."""
+    db.execute("UPDATE wishes SET done_at = ?, outcome = ?, details = '{}' WHERE id = ?", (now, json.dumps(outcome), wish_id))
 
 
 def note(ledger: Ledger, **values: Any) -> None:

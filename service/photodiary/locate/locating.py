@@ -78,8 +78,10 @@ class Locating:
         sighting = located.sighting
         decision = triage(sighting, self.doubt)
         likeness = None if located.embedding is None else (located.embedding, located.log_odds)
-        photos.append_sighting(self.ledger, photo, sighting, decision.stage, doubtful=decision.doubtful, reason=decision.reason, now=now, likeness=likeness)
-        if decision.stage is Stage.LOCATED:
+        stage = photos.append_sighting(
+            self.ledger, photo, sighting, decision.stage, doubtful=decision.doubtful, reason=decision.reason, now=now, likeness=likeness
+        )
+        if stage is Stage.LOCATED:
             self.spent[photo.sha256] = self.spent.get(photo.sha256, 0.0) + seconds
             return
         names = photos.names_of(self.ledger, photo)

@@ -17,12 +17,13 @@ from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopp
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.inbox.intake import Intake
-from photodiary.ledger import photos, reels, wishes
+from photodiary.ledger import forgetting, photos, quarantine, reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.locate.views import Locator
 from photodiary.render.rendering import Rendering
 from photodiary.render.schedule import due_at, next_time
+from photodiary.run import deciding
 from photodiary.run.house import House
 from photodiary.run.lock import DaemonLock
 from photodiary.run.loop import LONGEST_SLEEP_S, Loop
@@ -30,6 +31,7 @@ from photodiary.settings import Settings
 
 log = structlog.get_logger()
 
+WISHES = ("import", "scan", "render", "refit", "decide", "forget", "retry")
 AFTER_TROUBLE_S = 60.0  # before a film that failed is tried again
 
 
@@ -143,7 +145,7 @@ class Engine:
         for house in self.houses:
             if house.inbox.scanned_at == float("-inf") or house.inbox.quiet_s(now, clock) <= 0:
                 return False
-            if wishes.oldest_open(house.ledger, "import", "scan", "render", "refit") is not None or self._flowing(house, now):
+            if wishes.oldest_open(house.ledger, *WISHES) is not None or self._flowing(house, now):
                 return False
         return not self._scan_wanted.is_set()
 
@@ -175,6 +177,10 @@ class Engine:
     def _intake_one(house: House, wanted: bool) -> bool:
         clock = time.monotonic()
         wish = wishes.oldest_open(house.ledger, "scan")
+        anew = quarantine.release(house.ledger, time.time())
+        if anew is not None:
+            house.inbox.read_anew(anew)
+            wanted = True
         fresh = wish is not None and wish.progress is None
         if wanted or fresh or house.inbox.scan_due(clock):
             house.inbox.scan(time.time(), clock)
@@ -198,6 +204,8 @@ class Engine:
 
     def _align_one(self, house: House) -> bool:
         now = time.time()
+        if deciding.step(house.ledger, house.archive, house.zone):
+            return True
         wish = wishes.oldest_open(house.ledger, "refit")
         if wish is not None:
             wishes.fulfil(house.ledger, wish.id, {"words": house.aligning.refit(now)}, now)
@@ -236,12 +244,15 @@ class Engine:
 
     def _render_one(self, house: House) -> bool:
         wish = wishes.oldest_open(house.ledger, "render")
-        due = self.film_due(house)
+        forgotten = forgetting.to_wipe(house.ledger)
+        due = 0.0 if forgotten else self.film_due(house)
         if reels.film_news(house.ledger).remaking or (wish is None and (due is None or due > time.time())):
             return False
+        watched = wish or (wishes.oldest_open(house.ledger, "forget") if forgotten else None)
         try:
             full = bool(wish and wish.details.get("full"))
-            reel = house.rendering.render(time.time(), full=full, progress=self._progress(house, None if wish is None else wish.id))
+            reel = house.rendering.render(time.time(), full=full, progress=self._progress(house, None if watched is None else watched.id))
+            deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
         except RenderStopped:
             return False
         except FrameBroken as error:

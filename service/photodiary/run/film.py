@@ -27,7 +27,7 @@ def render(settings: Settings, diary: DiarySettings, *, full: bool) -> str:
     try:
         rendering = Rendering("", ledger, archive, settings.film)
         if reels.film_news(ledger).remaking:
-            raise Transient("frames are being made again for a new picture format; `photodiary scan --once` finishes that and makes the film")
+            raise Transient("frames are still to be made again (another format, date or eyes); `photodiary scan --once` finishes that and makes the film")
         reel = rendering.render(time.time(), full=full, progress=lambda done: progress.show(f"film: {done:,} frames"))
         progress.done()
     except FrameBroken as error:

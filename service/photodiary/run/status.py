@@ -45,7 +45,7 @@ def _diary(name: str, settings: Settings, model: str | None) -> dict[str, Any]:
     stages = dict.fromkeys((str(s) for s in Stage), 0)
     answer: dict[str, Any] = {
         "name": name, "inbox": str(diary.inbox), "archive": str(diary.archive), "running": holder(diary.archive) is not None,
-        "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "duplicates": 0, "in_film": 0},
+        "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "forgotten": 0, "duplicates": 0, "in_film": 0},
         "labels": {"placed": 0, "confirmed": 0}, "film_missing": [], "not_in_film": [], "reel": None, "canvas": None,
         "disk": {"originals": 0, "frames": 0, "films": 0}, "last_scan": None, "last_error": None, "_notes": {},
         "likeness": {"trusted": 0, "needed": LIKENESS_NEEDS, "used": False},
@@ -57,7 +57,7 @@ def _diary(name: str, settings: Settings, model: str | None) -> dict[str, Any]:
         counts, notes = summary.counts(ledger), wishes.notes(ledger)
         answer["photos"] = {
             "total": counts.total, **counts.stages, "held": notes.get("held", 0), "ignored": notes.get("ignored", 0),
-            "duplicates": counts.duplicates, "in_film": counts.in_film,
+            "forgotten": notes.get("forgotten", 0), "duplicates": counts.duplicates, "in_film": counts.in_film,
         }  # fmt: skip
         answer["labels"] = summary.labels(ledger)
         answer["film_missing"] = summary.film_missing(ledger)
@@ -99,7 +99,7 @@ def in_words(status: dict[str, Any], config: Path) -> str:
         for key, words in (
             ("doubtful", "to check"), ("received", "waiting for their eyes"), ("located", "waiting for their frame"), ("excluded", "left out"),
             ("quarantined", "could not be read"), ("undated", "undated"), ("held", "still arriving"), ("ignored", "ignored (no regular files)"),
-            ("duplicates", "further copies"),
+            ("forgotten", "ignored (you had them forgotten)"), ("duplicates", "further copies"),
         ):  # fmt: skip
             if n[key]:
                 parts.append(f"{n[key]:,} {words}")
@@ -179,6 +179,8 @@ def report(archive: Path, outcome: dict[str, Any]) -> str:
     rows = [photo for photo in list_photos(archive) if photo["sha256"] in mine]
     film = [row for row in rows if row["in_film"]]
     lines = [f"{outcome['total']:,} files looked at: {outcome['new'] + outcome['undated']:,} new photos, {outcome['known']:,} known already"]
+    if outcome.get("forgotten"):
+        lines.append(f"{outcome['forgotten']:,} ignored: you had them forgotten")
     lines.append(f"{len(film):,} in the film")
     _count(lines, rows, lambda r: r["stage"] == Stage.DOUBTFUL, "to check")
     _count(lines, rows, lambda r: r["stage"] == Stage.EXCLUDED and r["reason"] == "no_face", "left out: no face found")

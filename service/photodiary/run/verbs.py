@@ -16,26 +16,27 @@ if TYPE_CHECKING:
     from photodiary.settings import Settings
 
 
-def _settings(options: argparse.Namespace) -> tuple[Path, Settings]:
+def settings_of(options: argparse.Namespace) -> tuple[Path, Settings]:
+    """The configuration and where it was found.  Raises BadConfig."""
     from photodiary.settings import find_config, load
 
     path = find_config(getattr(options, "config", None))
     return path, load(path)
 
 
-def _said(options: argparse.Namespace) -> tuple[Path, Settings]:
+def said(options: argparse.Namespace) -> tuple[Path, Settings]:
     """The configuration, with a word on stderr about which one it is; narrowed to --diary."""
     from photodiary import logs
 
-    path, settings = _settings(options)
+    path, settings = settings_of(options)
     logs.configure(settings.logs, several=len(settings.diary) > 1)
     print(f"configuration: {path}", file=sys.stderr)
     if getattr(options, "diary", None) is not None:
-        settings = settings.model_copy(update={"diary": {options.diary: _one(settings, options)}})
+        settings = settings.model_copy(update={"diary": {options.diary: one(settings, options)}})
     return path, settings
 
 
-def _one(settings: Settings, options: argparse.Namespace) -> Any:
+def one(settings: Settings, options: argparse.Namespace) -> Any:
     """The diary that is meant.  Raises BadUsage when that is not clear."""
     name = getattr(options, "diary", None)
     if name is None and len(settings.diary) == 1:
@@ -55,7 +56,7 @@ def init(options: argparse.Namespace) -> int:
 
 
 def check_config(options: argparse.Namespace) -> int:
-    path, _ = _settings(options)
+    path, _ = settings_of(options)
     print(f"{path}: fine")
     return 0
 
@@ -65,14 +66,14 @@ def run(options: argparse.Namespace) -> int:
     from photodiary.run.daemon import Daemon, journal
     from photodiary.run.models import resident
 
-    path, settings = _settings(options)
+    path, settings = settings_of(options)
     logs.configure(settings.logs, several=len(settings.diary) > 1, journal=journal())
     print(f"configuration: {path}", file=sys.stderr)
     return Daemon(path, settings, lambda s: resident(s.locate)).run()
 
 
 def scan(options: argparse.Namespace) -> int:
-    _, settings = _said(options)
+    _, settings = said(options)
     from photodiary.run import lock, once
 
     if options.dry_run:
@@ -100,13 +101,13 @@ def _rendering(progress: dict[str, Any]) -> str:
 def import_(options: argparse.Namespace) -> int:
     import time
 
-    _, settings = _said(options)
+    _, settings = said(options)
     from photodiary.ledger import wishes
     from photodiary.ledger.store import Ledger
     from photodiary.run import lock, once
     from photodiary.run.status import report
 
-    diary = _one(settings, options)
+    diary = one(settings, options)
     paths = [os.path.abspath(path) for path in options.paths]
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
@@ -139,7 +140,7 @@ def import_(options: argparse.Namespace) -> int:
 def status(options: argparse.Namespace) -> int:
     from photodiary.run.status import gather, in_words
 
-    path, settings = _settings(options)
+    path, settings = settings_of(options)
     gathered = gather(settings)
     if options.json:
         print(json.dumps(gathered, allow_nan=False))
@@ -152,8 +153,8 @@ def status(options: argparse.Namespace) -> int:
 def photos_list(options: argparse.Namespace) -> int:
     from photodiary.run.status import list_photos, photo_in_words
 
-    _, settings = _settings(options)
-    for photo in list_photos(_one(settings, options).archive):
+    _, settings = settings_of(options)
+    for photo in list_photos(one(settings, options).archive):
         print(json.dumps(photo, allow_nan=False) if options.json else photo_in_words(photo))
     return 0
 
@@ -187,7 +188,7 @@ def _locate_config(options: argparse.Namespace) -> Any:
 
     if getattr(options, "config", None) is None and "PHOTODIARY_CONFIG" not in os.environ:
         return LocateConfig()
-    return _settings(options)[1].locate
+    return settings_of(options)[1].locate
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -216,10 +217,10 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def render(options: argparse.Namespace) -> int:
-    _, settings = _said(options)
+    _, settings = said(options)
     from photodiary.run import film, lock, once
 
-    diary = _one(settings, options)
+    diary = one(settings, options)
     if options.dry_run:
         print(film.forecast(settings, diary))
     elif lock.holder(diary.archive) is not None:
@@ -231,10 +232,10 @@ def render(options: argparse.Namespace) -> int:
 
 
 def refit(options: argparse.Namespace) -> int:
-    _, settings = _said(options)
+    _, settings = said(options)
     from photodiary.run import film, lock, once
 
-    diary = _one(settings, options)
+    diary = one(settings, options)
     if lock.holder(diary.archive) is not None:
         print(once.beside_daemon(diary.archive, "refit", {}, str)["words"])
     else:

@@ -1,0 +1,82 @@
+"""A person's decisions: anyone appends them as facts, with a wish; the holder of `daemon.lock` acts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+from photodiary.diary.calendar import Taken
+from photodiary.diary.photo import Digest, Stage
+from photodiary.ledger import verdicts, wishes
+from photodiary.ledger.photos import PhotoRow, find_within, move
+from photodiary.ledger.store import Connection, Ledger
+
+KIND = "decide"
+
+
+def decide(ledger: Ledger, chosen: Sequence[PhotoRow], kind: str, value: datetime | None, now: float) -> int:
+    """Append a verdict for each photo and the wish to act on them, in one transaction.  Returns the wish's number.
+
+    kind: one of `verdicts`; value: the wall clock of a redating; now: seconds since the epoch.
+    """
+    text = None if value is None else value.isoformat()
+    with ledger.write() as db:
+        for photo in chosen:
+            if find_within(db, photo.sha256) is not None:  # not forgotten since it was looked up
+                verdicts.append(db, photo.id, kind, text, now)
+        return wishes.make_within(db, KIND, {"kind": kind, "value": text, "sha256": [photo.sha256 for photo in chosen]}, now)
+
+
+def heed(ledger: Ledger, zone: tzinfo, now: float) -> bool:
+    """Act on the oldest open decision: one transaction, so that a crash leaves it undone or done.  Returns whether there was one.
+
+    zone: where the diary lives; it gives a redated photo its UTC moment, which breaks ties.
+    """
+    wish = wishes.oldest_open(ledger, KIND)
+    if wish is None:
+        return False
+    with ledger.write() as db:
+        for sha256 in wish.details["sha256"]:
+            photo = find_within(db, Digest(sha256))
+            if photo is None:
+                continue
+            if wish.details["kind"] == verdicts.EXCLUDED:
+                _exclude(db, photo)
+            elif wish.details["kind"] == verdicts.RESTORED:
+                _restore(db, photo)
+            else:
+                _redate(db, photo, datetime.fromisoformat(wish.details["value"]), zone)
+        wishes.fulfil_within(db, wish.id, {"photos": len(wish.details["sha256"])}, now)
+    return True
+
+
+def _exclude(db: Connection, photo: PhotoRow) -> None:
+    """Out of the film.  What could not be read stays so, and is left out should it be read one day."""
+    if photo.stage is Stage.EXCLUDED:
+        db.execute("UPDATE photos SET reason = 'excluded' WHERE id = ?", (photo.id,))
+    elif photo.stage is not Stage.QUARANTINED:
+        move(db, photo, Stage.EXCLUDED, reason="excluded")
+
+
+def _restore(db: Connection, photo: PhotoRow) -> None:
+    """Into the film with the eyes it had.  That it is somebody else is answered by this; that its eyes are in doubt is not."""
+    out = photo.stage is Stage.EXCLUDED or (photo.stage is Stage.DOUBTFUL and (photo.frame is None or photo.reason == "not_this_person"))
+    if not out:
+        return
+    if photo.taken is None:
+        move(db, photo, Stage.UNDATED, reason="undated", doubtful=0)
+    elif photo.sighting is None or photo.sighting.eyes is None:
+        move(db, photo, Stage.RECEIVED, reason=None, doubtful=0)
+    else:
+        doubtful = photo.doubtful and photo.sighting.reason != "not_this_person"
+        move(db, photo, Stage.LOCATED, doubtful=int(doubtful), reason=(photo.sighting.reason or "unsure") if doubtful else None)
+
+
+def _redate(db: Connection, photo: PhotoRow, wall: datetime, zone: tzinfo) -> None:
+    """To another place of the film, or for the first time into it: a frame is made anew where there was one, for it is named by its date."""
+    utc = Taken(wall, None, "person").utc(zone).timestamp()
+    db.execute("UPDATE photos SET taken_wall = ?, taken_offset_s = NULL, taken_utc = ?, taken_from = 'person' WHERE id = ?", (wall.isoformat(), utc, photo.id))
+    if photo.stage is Stage.UNDATED:
+        move(db, photo, Stage.RECEIVED, reason=None)
+    elif photo.in_film and photo.stage in (Stage.ALIGNED, Stage.DOUBTFUL):
+        move(db, photo, Stage.LOCATED)

@@ -1,0 +1,248 @@
+"""The verbs with which a person looks at single photos and decides about them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from photodiary.errors import BadUsage
+from photodiary.run.verbs import one, said, settings_of
+
+if TYPE_CHECKING:
+    from photodiary.ledger.photos import PhotoRow
+    from photodiary.ledger.store import Ledger
+    from photodiary.settings import DiarySettings, Settings
+
+EARLIEST = datetime(1826, 1, 1)  # nothing was photographed before
+LETTERS = 8
+OUT_OF_REACH = """Out of photodiary's reach, for you to see to where it matters:
+  - the phone and the synced folder ({inbox}): the photo itself may lie there still; it is ignored from now on
+  - copies of the film or of its frames elsewhere, and backups of {archive}
+  - the log (journalctl), which names files
+  - models that were trained with it
+  - what a disk keeps of deleted files until it writes over them"""
+
+
+def photos_why(options: argparse.Namespace) -> int:
+    from photodiary.run.why import why
+
+    _, settings = settings_of(options)
+    name, _ = _diary(settings, options)
+    print(why(settings, name, options.photo))
+    return 0
+
+
+def exclude(options: argparse.Namespace) -> int:
+    from photodiary.ledger import verdicts
+
+    return _decide(options, verdicts.EXCLUDED, None)
+
+
+def restore(options: argparse.Namespace) -> int:
+    from photodiary.ledger import verdicts
+
+    return _decide(options, verdicts.RESTORED, None)
+
+
+def redate(options: argparse.Namespace) -> int:
+    from photodiary.ledger import verdicts
+
+    return _decide(options, verdicts.REDATED, wall_clock(options.to, datetime.now()))
+
+
+def wall_clock(text: str, now: datetime) -> datetime:
+    """`2024-05-15 08:30`, also with seconds, or the day alone, which stands for its noon.  Raises BadUsage."""
+    try:
+        wall = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise BadUsage(f'"{text}" is no date; write one like "2024-05-15 08:30"') from error
+    if wall.tzinfo is not None:
+        raise BadUsage(f'"{text}" has a time zone; write what the clock showed where the photo was taken, like "2024-05-15 08:30"')
+    if not EARLIEST <= wall <= now + timedelta(days=2):
+        raise BadUsage(f'"{text}" is {"long ago" if wall < EARLIEST else "in the future"}; write when the photo was taken, like "2024-05-15 08:30"')
+    return wall.replace(hour=12) if len(text.strip()) == 10 else wall.replace(microsecond=0)
+
+
+def _diary(settings: Settings, options: argparse.Namespace) -> tuple[str, DiarySettings]:
+    diary = one(settings, options)
+    return next((name, value) for name, value in settings.diary.items() if value is diary)
+
+
+def _opened(diary: DiarySettings) -> Ledger:
+    """For appending facts; a diary that is not there yet is not made.  Raises LedgerTrouble."""
+    from photodiary.ledger.store import Ledger
+    from photodiary.run.house import be_private
+
+    be_private()
+    Ledger(diary.archive, writable=False).close()
+    return Ledger(diary.archive)
+
+
+def _chosen(ledger: Ledger, texts: list[str]) -> list[PhotoRow]:
+    """The photos that are meant, each once.  All of them must be clear before anything happens to one."""
+    from photodiary.ledger import finding
+
+    return list({photo.sha256: photo for photo in (finding.find(ledger, text) for text in texts)}.values())
+
+
+def _by_oneself(settings: Settings, name: str, diary: DiarySettings, ledger: Ledger, show: Callable[[int], None]) -> None:
+    """What the daemon would do about decisions."""
+    from photodiary.archive.store import Archive
+    from photodiary.ledger import reels
+    from photodiary.render.rendering import Rendering
+    from photodiary.run import deciding
+
+    archive = Archive(diary.archive)
+    archive.prepare()
+    archive.sweep(reels.frame_paths(ledger))
+    rendering = Rendering(name, ledger, archive, settings.film)
+    deciding.all_by_oneself(ledger, archive, settings.zone(name), rendering, show)
+
+
+def _carried_out(settings: Settings, name: str, diary: DiarySettings, ledger: Ledger, number: int) -> bool:
+    """Wait until a wish is fulfilled.  Returns whether this process did it."""
+    from photodiary.run import beside
+    from photodiary.run.once import Progress
+
+    progress = Progress()
+
+    def show(done: int) -> None:
+        progress.show(f"film: {done:,} frames")
+
+    try:
+        return beside.carry_out(
+            ledger, diary.archive, number, lambda: _by_oneself(settings, name, diary, ledger, show), lambda told: f"film: {told['done']:,} frames"
+        )
+    finally:
+        progress.done()
+
+
+def _decide(options: argparse.Namespace, kind: str, value: datetime | None) -> int:
+    _, settings = said(options)
+    from photodiary.ledger import deciding, photos
+    from photodiary.run import once
+    from photodiary.run.why import shown
+
+    name, diary = _diary(settings, options)
+    ledger = _opened(diary)
+    try:
+        chosen = _chosen(ledger, options.photos)
+        number = deciding.decide(ledger, chosen, kind, value, time.time())
+        alone = _carried_out(settings, name, diary, ledger, number)
+        if not alone:
+            once.wait_until_through(diary.archive)
+        for before in chosen:
+            photo = photos.find(ledger, before.sha256)
+            if photo is not None:
+                when = "undated" if photo.taken is None else f"{photo.taken.wall:%-d %B %Y %H:%M}"
+                print(f"{photo.sha256[:12]}, {when}: {shown(photo, None, None) if not photo.in_film else 'in the film'}")
+    finally:
+        ledger.close()
+    print("the service makes the next film so" if not alone else "the next film is made so: `photodiary scan --once` makes it now, the service when it starts")
+    return 0
+
+
+def forget(options: argparse.Namespace) -> int:
+    _, settings = said(options)
+    from photodiary.ledger import forgetting
+
+    name, diary = _diary(settings, options)
+    ledger = _opened(diary)
+    try:
+        chosen = _chosen(ledger, options.photos)
+        if not options.yes:
+            for photo in chosen:
+                _ask(ledger, photo)
+        number = forgetting.wish(ledger, [photo.sha256 for photo in chosen], time.time())
+        _carried_out(settings, name, diary, ledger, number)
+    finally:
+        ledger.close()
+    print(f"{len(chosen):,} photo{'s' if len(chosen) != 1 else ''} forgotten: nothing is left in the archive but the SHA-256")
+    print(OUT_OF_REACH.format(inbox=diary.inbox, archive=diary.archive))
+    return 0
+
+
+def _ask(ledger: Ledger, photo: PhotoRow) -> None:
+    """Raises BadUsage unless the person types the first letters of the photo's SHA-256."""
+    from photodiary.diary.photo import shown_name
+    from photodiary.ledger import photos
+
+    names = ", ".join(shown_name(name) for name in photos.names_of(ledger, photo))
+    when = "undated" if photo.taken is None else f"{photo.taken.wall:%-d %B %Y %H:%M}"
+    print(f"{names} ({when}, {photo.sha256}) will be erased for good; this cannot be undone.", file=sys.stderr)
+    print(f"Type the first eight letters of its SHA-256 ({photo.sha256[:LETTERS]}) to go on: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() != photo.sha256[:LETTERS]:
+        raise BadUsage("that is something else; nothing was forgotten")
+
+
+def quarantine_list(options: argparse.Namespace) -> int:
+    from photodiary.diary.eyes import REASONS
+    from photodiary.diary.photo import shown_name
+    from photodiary.ledger import quarantine
+    from photodiary.ledger.store import Ledger
+
+    _, settings = settings_of(options)
+    ledger = Ledger(one(settings, options).archive, writable=False)
+    try:
+        for photo, raw in quarantine.listing(ledger):
+            names = [shown_name(name) for name in raw]
+            reason = REASONS.get(photo.reason or "", photo.reason)
+            entry: dict[str, Any] = {
+                "sha256": photo.sha256, "names": names, "bytes": photo.bytes, "reason": photo.reason, "in_words": reason, "original": photo.original,
+            }  # fmt: skip
+            print(json.dumps(entry, allow_nan=False) if options.json else f"{photo.sha256[:12]}  {', '.join(names)}: {reason}")
+    finally:
+        ledger.close()
+    return 0
+
+
+def quarantine_retry(options: argparse.Namespace) -> int:
+    _, settings = said(options)
+    from photodiary.diary.eyes import REASONS
+    from photodiary.diary.photo import Stage, shown_name
+    from photodiary.ledger import photos, quarantine
+    from photodiary.run import lock, once
+    from photodiary.run.why import shown
+
+    name, diary = _diary(settings, options)
+    ledger = _opened(diary)
+    try:
+        chosen = _chosen(ledger, options.photos) or [photo for photo, _ in quarantine.listing(ledger)]
+        fine = [photo.sha256[:12] for photo in chosen if photo.stage is not Stage.QUARANTINED]
+        if fine:
+            raise BadUsage(f"{', '.join(fine)}: could be read; `photodiary quarantine list` lists what could not")
+        digests = [photo.sha256 for photo in chosen]
+        if not digests:
+            print("everything could be read")
+            return 0
+        if lock.holder(diary.archive) is not None:
+            once.beside_daemon(diary.archive, quarantine.KIND, {"sha256": digests}, str)
+            once.beside_daemon(diary.archive, "scan", {}, lambda progress: "looking at the inbox")
+            once.wait_until_through(diary.archive)
+        else:
+            from photodiary.run.models import resident
+
+            quarantine.wish(ledger, digests, time.time())
+            only = settings.model_copy(update={"diary": {name: diary}})
+            once.with_engine(only, lambda s: resident(s.locate), lambda engine: None, scan=True)
+        for digest in digests:
+            photo = photos.find(ledger, digest)
+            if photo is None:
+                continue
+            raw = photos.names_of(ledger, photo)
+            if photo.stage is not Stage.QUARANTINED:
+                became = "in the film" if photo.in_film else shown(photo, None, None)
+            elif photo.original is None and not any(os.path.exists(os.path.join(os.fsencode(diary.inbox), name)) for name in raw):
+                became = "was not tried, its file is no longer in the inbox; `photodiary import` takes it in from elsewhere"
+            else:
+                became = f"still could not be read: {REASONS.get(photo.reason or '', photo.reason)}"
+            print(f"{digest[:12]}  {', '.join(shown_name(name) for name in raw)}: {became}")
+    finally:
+        ledger.close()
+    return 0
