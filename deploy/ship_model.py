@@ -1,6 +1,6 @@
 """Put trained weights into the package, with doubt and likeness calibrated on people who were held out, and print what the model card says.
 
-    python deploy/ship_model.py .train/base/eyenet.safetensors NAME .train/taught.csv .train/scenery/judge [--keep-bias]
+    python deploy/ship_model.py .train/base/eyenet.safetensors NAME .train/taught.csv .train/scenery/judge
 
 Predicts the held-out faces as they are, in scenes made hard, and pictures without a face.  Half of the held-out people calibrate the doubt
 that the other half is judged with (the tables printed), and the other way round; the shipped weights are fitted on both.
@@ -231,13 +231,13 @@ def likeness(net: EyeNet, faces: list[Face]) -> EyeNet:
     return better
 
 
-def levelled(net: EyeNet, judged: list[Judged], wanted: float) -> float:
-    """Take the mean height error of the held-out sources' sharp faces out of the head's bias, but for `wanted` % of IOD.  Returns what was taken out.
+def levelled(net: EyeNet, judged: list[Judged]) -> float:
+    """Take the mean height error of the held-out faces out of the head's bias.  Returns what was taken out, in % of IOD.
 
     Mirrored looks already cancel every error in x that has a side.
     """
     errors = [np.median([one.signed[1] for one in judged if one.example.kind == kind and one.face is not None]) for kind in SHARP]
-    off = float(np.mean(errors)) - wanted
+    off = float(np.mean(errors))
     iod = float(np.median([look.iod for look in FramingConfig().looks]))
     with torch.no_grad():
         assert net.head.bias is not None
@@ -249,7 +249,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("source", "name", "faces", "scenery"):
         parser.add_argument(name)
-    parser.add_argument("--height", type=float, default=0.0, help="mean height error in %% of IOD to leave, against these labels (down is positive)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     faces, scenery = load_faces(Path(options.faces)), load_scenery(Path(options.scenery))
@@ -257,7 +256,7 @@ def main() -> None:
     net = likeness(net, faces)
     held_out = [face for face in faces if face.held_out]
     plain = judged_with(net, [Example(face.source, half(face), disturb.decode_small(face.data), (pair(face.eyes),)) for face in held_out])
-    print(f"\nTaken out of the height: {levelled(net, plain, options.height):+.2f} % of IOD\n")
+    print(f"\nTaken out of the height: {levelled(net, plain):+.2f} % of IOD\n")
     judged = judged_with(net, examples(held_out, scenery))
     accuracy(judged)
     net.config = dataclasses.replace(net.config, doubt=doubt(judged))

@@ -23,7 +23,7 @@ import numpy as np
 
 SIDE = 384  # pixels of a view
 VIEWS = 6
-TOO_LOW = 0.007  # of the IOD that the teacher sets eyes below the pupil; LOG.md, 2026-11-24, says what speaks for which value
+TOO_LOW = 0.006  # of the IOD that the teacher sets eyes below the pupil; LOG.md, 2026-11-24, says what speaks for which value
 FAR = 0.12  # of the IOD: an answer this far from the label in the data is of another face, or a mistake of one of the two
 IRISES = (468, 473)  # the first of five points of each iris in the mesh
 

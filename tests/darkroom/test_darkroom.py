@@ -19,6 +19,7 @@ from PIL import Image
 
 from photodiary.darkroom import darkroom as room
 from photodiary.darkroom import decode, warp
+from photodiary.darkroom.inmemory import PixelView
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.canvas import Canvas
 from photodiary.diary.eyes import Point
@@ -138,7 +139,7 @@ def test_refusals_come_across_by_name(darkroom: room.Darkroom, studio) -> None:
     with pytest.raises(Held, match="cut short"):
         darkroom.inspect(digest_of(good[:-500]), good[:-500])
     pid = the_worker()
-    with pytest.raises(Unreadable, match="neither JPEG nor PNG") as caught:
+    with pytest.raises(Unreadable, match="neither JPEG, PNG") as caught:
         darkroom.inspect(digest_of(b"<html>"), b"<html>")
     assert caught.value.code == "not_a_photo"
     assert darkroom.inspect(digest_of(good), good).width == 200
@@ -270,7 +271,7 @@ def test_the_daemons_side_parses_no_pictures(shelf: Shelf, tmp_path: Path) -> No
         assert darkroom.inspect(digest_of(data), data).width == 300
         assert darkroom.thumbnail(digest_of(data), lambda: data, 96).shape == (96, 72, 3)
         darkroom.close()
-        print([m for m in ('cv2', 'PIL', 'simplejpeg', 'torch') if m in sys.modules])
+        print([m for m in ('cv2', 'PIL', 'simplejpeg', 'pillow_heif', 'torch') if m in sys.modules])
         """,
         str(tmp_path / "photo"),
     )
@@ -318,3 +319,17 @@ def test_closing_leaves_nobody(shelf: Shelf) -> None:
     assert 1 <= len(children()) <= 2
     darkroom.close()
     assert children() == []
+
+
+def test_a_picture_in_memory_is_seen_as_a_worker_shows_it(darkroom: room.Darkroom, shelf: Shelf) -> None:
+    """Judging and tests look at pixels as the daemon looks at a photo: the same size, the same looks, but for what halving rounds."""
+    view = PixelView(decode.decode(shelf.data, 100).pixels)
+    assert view.size == (300, 400)
+    for side in (96, 500):
+        seen, shown = view.thumbnail(side), darkroom.thumbnail(shelf.digest, shelf.load, side)
+        assert seen.shape == shown.shape
+        assert np.abs(seen.astype(int) - shown).max() <= 6
+    crops, shown = view.crops([MATRIX, SMALL], (64, 48)), darkroom.crops(shelf.digest, shelf.load, [MATRIX, SMALL], (64, 48))
+    assert (crops.shape, crops.dtype) == (shown.shape, shown.dtype) == ((2, 48, 64, 3), np.uint8)
+    assert np.array_equal(crops[0], shown[0])
+    assert np.abs(crops[1].astype(int) - shown[1]).max() <= 6

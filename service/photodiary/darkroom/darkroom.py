@@ -18,7 +18,7 @@ from photodiary.diary.calendar import ExifDates
 from photodiary.diary.canvas import Canvas, Matrix
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Digest
-from photodiary.errors import Held, Unreadable, WorkerLost
+from photodiary.errors import Held, NoReader, Unreadable, WorkerLost
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +103,7 @@ class Darkroom:
         worker = self._workers[int(digest[:8], 16) % len(self._workers)]
         reply, payload = worker.ask({"digest": digest, **head}, load)
         if "held" in reply:
-            raise Held(str(reply["held"]))
+            raise (NoReader if reply.get("no_reader") is True else Held)(str(reply["held"])[:300])
         if "unreadable" in reply:
             raise Unreadable(str(reply["unreadable"])[:40], str(reply["sentence"])[:300])
         return reply, payload

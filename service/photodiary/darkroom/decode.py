@@ -1,8 +1,7 @@
-"""Bytes to an upright RGB picture, strictly: a photo that is cut short or damaged is refused, never shown half."""
+"""Bytes to an upright RGB picture in sRGB, strictly: a photo that is cut short or damaged is refused, never shown half."""
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
 import zlib
@@ -12,31 +11,20 @@ from typing import Any
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 
-from photodiary.darkroom.limits import sniff
-from photodiary.diary.calendar import ExifDates
+from photodiary.darkroom import heif
+from photodiary.darkroom.colour import to_srgb
+from photodiary.darkroom.extents import jpeg_image_end
+from photodiary.darkroom.header import Header, by_libheif, opened, photo_only, read_header
 from photodiary.errors import Held, Unreadable
 
 Pixels = NDArray[np.uint8]
+__all__ = ["Header", "Photo", "decode", "read_header"]
+
 SHARP_ENOUGH = 3000  # of the longer side: larger photos are decoded at a half or a quarter while no more is asked for
 # Turns by EXIF orientation: (quarter turns counter-clockwise, then mirrored left to right)
 UPRIGHT = {1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a photo says of itself: format, stored size, EXIF orientation 1..8, dates."""
-
-    format: str
-    width: int
-    height: int
-    orientation: int
-    dates: ExifDates
-
-    @property
-    def upright(self) -> tuple[int, int]:
-        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
 @dataclass(frozen=True)
@@ -58,54 +46,6 @@ class Photo:
         return np.array([[r, 0, (r - 1) / 2 + self.offset[0]], [0, r, (r - 1) / 2 + self.offset[1]], [0, 0, 1]])
 
 
-def read_header(data: bytes, max_megapixels: float) -> Header:
-    """Sizes, orientation and dates without decoding.  Raises Unreadable or Held."""
-    kind = sniff(data)
-    if kind is None:
-        raise Unreadable("not_a_photo", "its content is neither JPEG nor PNG")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=[kind.upper()])
-    except UnidentifiedImageError as error:
-        raise Held("the file ends inside its header") from error
-    except Image.DecompressionBombError as error:
-        raise Unreadable("too_large", f"it has more than {max_megapixels:g} megapixels") from error
-    except (OSError, ValueError, SyntaxError) as error:
-        if "truncated" in str(error).lower():
-            raise Held("the file ends inside its header") from error
-        raise Unreadable("damaged", f"its header cannot be read: {error}") from error
-    width, height = image.size
-    if width * height > max_megapixels * 1e6:
-        raise Unreadable("too_large", f"{width} x {height} pixels are more than {max_megapixels:g} megapixels")
-    if min(width, height) < 16:
-        raise Unreadable("not_a_photo", f"{width} x {height} pixels are too few for a photo")
-    orientation, dates = 1, ExifDates()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            exif = image.getexif()
-            orientation = exif.get(ExifTags.Base.Orientation, 1)
-            inner = exif.get_ifd(ExifTags.IFD.Exif)
-        dates = ExifDates(
-            original=_text(inner.get(ExifTags.Base.DateTimeOriginal)),
-            offset_original=_text(inner.get(ExifTags.Base.OffsetTimeOriginal)),
-            subsec_original=_text(inner.get(ExifTags.Base.SubsecTimeOriginal)),
-            digitized=_text(inner.get(ExifTags.Base.DateTimeDigitized)),
-            offset_digitized=_text(inner.get(ExifTags.Base.OffsetTimeDigitized)),
-            make=_text(exif.get(ExifTags.Base.Make)),
-        )
-    except Exception:  # noqa: BLE001 - EXIF is decoration: whatever is wrong with it, the photo still counts
-        return Header(kind, width, height, orientation if orientation in UPRIGHT else 1, ExifDates())
-    return Header(kind, width, height, orientation if orientation in UPRIGHT else 1, dates)
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    return value[:64] if isinstance(value, str) else None
-
-
 def decode(data: bytes, max_megapixels: float, *, need: float = 0.0) -> Photo:
     """Strictly decoded and upright, at `need` (1 = as stored) of the original's size or more.
 
@@ -117,8 +57,11 @@ def decode(data: bytes, max_megapixels: float, *, need: float = 0.0) -> Photo:
         largest = max(header.width, header.height)
         reduction = next((r for r in (4, 2) if largest >= r * SHARP_ENOUGH and need * r <= 1), 1)
         pixels = _jpeg(data, (-(-header.width // reduction), -(-header.height // reduction)))
+    elif by_libheif(header.format):
+        pixels = heif.pixels(photo_only(data, header.format))
     else:
-        pixels = _pillow(data, header.format)
+        pixels = _pillow(photo_only(data, header.format), header.format)
+    pixels = to_srgb(pixels, header.profile)
     upright = _turn(pixels, header.orientation)
     # Where the stored first pixel went.
     first_y, first_x = np.argwhere(_turn(np.array([[1, 0], [0, 0]]), header.orientation))[0]
@@ -151,7 +94,7 @@ def _jpeg(data: bytes, least: tuple[int, int]) -> Pixels:
             return _jpeg(data.replace(bytes(int(padding[1])) + marker, marker, 1), least)
     if "colorspace" in said or "cmyk" in said or "unsupported" in said:
         return np.asarray(Image.fromarray(_pillow(data, "jpeg")).resize(least, Image.Resampling.BOX), np.uint8)
-    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):  # cut inside a table, a marker or a block filled with zeros
+    if jpeg_image_end(data) is None and not data.rstrip(b"\0").endswith(b"\xff\xd9"):  # cut inside a table, a marker or a block filled with zeros
         raise Held("the photo is cut short")
     raise Unreadable("damaged", f"the picture data is damaged ({said[:80]})")
 
@@ -175,21 +118,19 @@ def _pillow(data: bytes, kind: str) -> Pixels:
     if kind == "png":
         _check_png(memoryview(data))
     try:
+        image = opened(data, kind)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image: Image.Image = Image.open(io.BytesIO(data), formats=[kind.upper()])
-            image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+            image.load()  # of an animation the first picture
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, Image.DecompressionBombError) as error:
         said = str(error).lower()
-        if "truncated" in said or "unexpected end" in said:
+        if kind in ("jpeg", "png") and ("truncated" in said or "unexpected end" in said):
             raise Held("the photo is cut short") from error
+        if "memory" in said:
+            raise Unreadable("too_large", "it needs more memory than the limits allow") from error
         raise Unreadable("damaged", f"the picture data is damaged ({said[:80]})") from error
     if image.mode.startswith("I") or image.mode == "F":
         deep = np.asarray(image, np.float32)
         grey = np.clip(deep / 257 if deep.max() > 255 else deep, 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"), np.uint8)
+    return heif.flat(image)

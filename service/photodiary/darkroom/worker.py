@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from photodiary.darkroom import decode, haar, warp
-from photodiary.errors import Held, Unreadable
+from photodiary.errors import Held, NoReader, Unreadable
 
 KEEP_BYTES = 100_000_000  # decoded photos a worker remembers
 
@@ -117,7 +117,7 @@ def serve(connection: Connection, box: Darkbox) -> None:
         try:
             reply, payload = answer(box, head, data)
         except Held as error:
-            reply, payload = {"held": str(error)}, b""
+            reply, payload = {"held": str(error), "no_reader": isinstance(error, NoReader)}, b""
         except Unreadable as error:
             reply, payload = {"unreadable": error.code, "sentence": str(error)}, b""
         except MemoryError:

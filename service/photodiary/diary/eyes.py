@@ -65,7 +65,8 @@ REASONS: dict[str, str] = {
     "not_this_person": "this seems to be somebody else",
     "unsure": "unsure where the eyes are",
     "excluded": "left out by you",
-    "not_a_photo": "not a photo (its content is no JPEG or PNG)",
+    "forgotten": "being forgotten",
+    "not_a_photo": "not a photo (its content is neither JPEG, PNG, WebP, AVIF nor HEIC)",
     "damaged": "damaged, could not be read",
     "truncated": "cut short, the rest never came",
     "empty": "empty file",
@@ -123,7 +124,10 @@ class Triage:
 
 
 def triage(sighting: Sighting, doubt: DoubtConfig) -> Triage:
-    """No face: left out.  A human's eyes: into the film.  Somebody else: asked, and left out until then.  Else the expected error decides."""
+    """No face: left out.  A human's eyes: into the film.  Somebody else: asked, and left out until then.  Else the expected error decides.
+
+    What is left out here but has a frame already keeps it in the film while a person is asked.
+    """
     if sighting.eyes is None:
         return Triage(Stage.EXCLUDED, doubtful=False, reason=sighting.reason or "no_face")
     if sighting.human:

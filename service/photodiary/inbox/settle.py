@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 
+from photodiary.darkroom import extents
 from photodiary.errors import require
 from photodiary.ledger.arrivals import Stamp
 
@@ -15,7 +16,6 @@ IGNORED_FILES = (
 IGNORED_FOLDERS = (
     ".*", "@eadir", "#recycle", "#snapshot", "__macosx", "lost+found", "$recycle.bin", "system volume information", "*.photoslibrary",
 )  # fmt: skip
-PARTS = ("MPF\0", "MotionPhoto", "MicroVideo", "hdrgm", "GContainer")  # a JPEG that names one of these has more to come after its end
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,11 @@ def ignored_folder(name: bytes, globs: tuple[str, ...] = ()) -> bool:
 
 
 def whole_by_itself(data: bytes) -> bool:
-    """Whether the bytes end exactly where the picture ends and declare nothing behind it.
+    """Whether the bytes end exactly where the file itself says that it ends: its picture, and the gain map, motion photo or boxes behind it.
 
-    Such a file, if it also decodes strictly, has arrived whole; one that declares more (a motion photo, a gain map) is waited for.
+    Such a file, if it also decodes strictly, has arrived whole; any other is waited for.
     """
-    if data.startswith(b"\xff\xd8"):
-        head = data[:131072]
-        return data.endswith(b"\xff\xd9") and not any(part.encode("ascii") in head for part in PARTS)
-    if data.startswith(b"\x89PNG"):
-        return data.endswith(b"IEND\xaeB`\x82")
-    return False
+    return extents.whole(data)
 
 
 @dataclass(frozen=True)

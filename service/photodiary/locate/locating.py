@@ -11,7 +11,7 @@ from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.eyes import REASONS, DoubtConfig, triage
 from photodiary.diary.photo import Digest, Stage, shown_name
-from photodiary.errors import Held, PhotodiaryError, StorageTrouble, Unreadable, WorkerLost
+from photodiary.errors import Held, NoReader, PhotodiaryError, StorageTrouble, Unreadable, WorkerLost
 from photodiary.eyenet.likeness import ENOUGH, MOST, Gallery
 from photodiary.ledger import gallery, photos
 from photodiary.ledger.store import Ledger
@@ -65,11 +65,11 @@ class Locating:
                 log.warning(f"{photo.original} could not be read: {REASONS['crashed_reader']}", code="photo.quarantined", diary=self.diary)
             else:
                 log.warning(f"{photo.original} will be tried again: {error}", code="photo.retry", diary=self.diary)
+        elif isinstance(error, StorageTrouble | NoReader):
+            log.warning(f"{photo.original} will be tried again: {error}", code="photo.retry", diary=self.diary)
         elif isinstance(error, Unreadable | Held):
             photos.quarantine(self.ledger, photo, error.code if isinstance(error, Unreadable) else "truncated")
             log.warning(f"{photo.original} could not be read: {error}", code="photo.quarantined", diary=self.diary)
-        elif isinstance(error, StorageTrouble):
-            log.warning(f"{photo.original} will be tried again: {error}", code="photo.retry", diary=self.diary)
         else:
             raise error
 
