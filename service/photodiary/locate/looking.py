@@ -26,6 +26,8 @@ LEAST_WHOLE = 0.10  # peaks of the first look below this are not looked at again
 LEAST_APPROACH = 0.25  # a crop whose best pair stays below this holds no face
 LEAST_FACE = 0.30  # mean score of all looks below which there is no face
 LEAST_TURNED = 0.60  # ... in a photo that lies on its side: three more chances to be wrong
+CLEAR = 0.78  # a face with this score is one; below, the photo is tried in all four turns
+CLEARER = 0.1  # by how much a face must score better in a turned photo than what was seen in it as it is
 MOST_FACES = 4  # of one photo that are approached
 FAR_BEHIND = 2.3  # of log(IOD x score): a face that is so much smaller or fainter than another one is not looked at closely
 STRAYED = 0.12  # of the IOD: eyes that the approach found this far from where it expected them are approached once more
@@ -108,11 +110,14 @@ class Looking:
         if not found and max(view.size) > self.framing.whole:
             far = view.thumbnail(self.framing.far)
             found = yield from self._settled(view, (yield from self._whole(far, view.size)), LEAST_FACE)
-        if not found:
-            for quarters in (1, 3, 2):
-                places = yield from self._whole(thumbnail, view.size, quarters)
-                found += [replace(face, turned=True) for face in (yield from self._settled(view, places, LEAST_TURNED))]
-        return found
+        faint = max((face.score for face in found), default=0.0)
+        if faint >= CLEAR:
+            return found
+        turned: list[Face] = []
+        for quarters in (1, 3, 2):
+            places = yield from self._whole(thumbnail, view.size, quarters)
+            turned += [replace(face, turned=True) for face in (yield from self._settled(view, places, max(LEAST_TURNED, faint + CLEARER)))]
+        return turned or found
 
     def _whole(self, thumbnail: Pixels, size: tuple[int, int], quarters: int = 0) -> Steps[list[EyePair]]:
         """Where faces may be, best first, in pixels of the photo."""
