@@ -1,4 +1,4 @@
-"""The command line: verbs and options; what they do stands in `run/verbs.py` and, about single photos, in `run/decisions.py`."""
+"""The command line: verbs and options; what they do stands in `run/verbs.py`, `run/decisions.py` (single photos) and `run/keeping.py`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(name: str, help_: str, act: str | None, **keywords: Any) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = verbs.add_parser(name, help=help_, description=help_, parents=[common], **keywords)
-        made.set_defaults(act=act, decides=False)
+        made.set_defaults(act=act, where="verbs")
         return made
 
     init = verb("init", "write DIR/config.toml, the shortest configuration that works, and its folders", "init")
@@ -82,6 +82,18 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--batch", type=int, metavar="N", help="samples a step")
     train.add_argument("--minutes", type=float, metavar="M", help="stop after so long; the state is kept")
     train.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads at most (default: all cores while nobody else computes)")
+    doctor = verb("doctor", "hold originals, frames and film against the diary database, and say what is wrong; exit 0 when all is sound, else 1", "doctor")
+    doctor.set_defaults(where="keeping")
+    doctor.add_argument("--fix", action="store_true", help="mend what can be made again (never by deleting an original); the service must be stopped")
+    doctor.add_argument("--quick", action="store_true", help="look at the originals' sizes only, without reading them")
+    doctor.add_argument("--json", action="store_true", help="for scripts")
+    backup = verb("backup", "bring a copy of the photos and the diary database into DIR up to date, beside the running service", "backup")
+    backup.set_defaults(where="keeping")
+    backup.add_argument("dir", metavar="DIR", help="an empty folder, or one that holds an earlier backup; best on another disk")
+    restore = verb("restore", "bring a backup into the empty archive of a configured diary; the service must be stopped", "restore")
+    restore.set_defaults(where="keeping")
+    restore.add_argument("dir", metavar="DIR", help="the folder that `photodiary backup` wrote")
+    restore.add_argument("--forgotten", metavar="FILE", help="what is to stay forgotten: the old archive, or a list with one SHA-256 a line")
     verb("version", "print the version", "version")
     return top
 
@@ -89,13 +101,13 @@ def parser() -> argparse.ArgumentParser:
 def _photo_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     def verb(name: str, help_: str, act: str, several: bool = True) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = verbs.add_parser(name, help=help_, description=f"{help_}.  {PHOTO}", parents=[common])
-        made.set_defaults(act=act, decides=True)
+        made.set_defaults(act=act, where="decisions")
         if several:
             made.add_argument("photos", nargs="+", metavar="PHOTO", help="which photos")
         return made
 
     listing = verbs.add_parser("list", help="one photo a line, in the film's order", parents=[common])
-    listing.set_defaults(act="photos_list", decides=False)
+    listing.set_defaults(act="photos_list", where="verbs")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     why = verb("why", "a photo's life in ten lines: its date, its eyes and how sure they are, whether it is in the film, and if not, why", "photos_why", False)
     why.add_argument("photo", metavar="PHOTO|DATE", help="which photo, or all of a day, such as 2024-05-15")
@@ -109,21 +121,22 @@ def _photo_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def _quarantine_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="one a line, with the reason", description="One a line, with the reason.", parents=[common])
-    listing.set_defaults(act="quarantine_list", decides=True)
+    listing.set_defaults(act="quarantine_list", where="decisions")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     help_ = "try again, after a fix: these photos, or all that could not be read"
     retry = verbs.add_parser("retry", help=help_, description=f"{help_}.  {PHOTO}", parents=[common])
-    retry.set_defaults(act="quarantine_retry", decides=True)
+    retry.set_defaults(act="quarantine_retry", where="decisions")
     retry.add_argument("photos", nargs="*", metavar="PHOTO", help="which photos")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.  Returns the exit status."""
-    from photodiary.run import decisions, verbs
+    from photodiary.run import decisions, keeping, verbs
 
+    rooms = {"verbs": verbs, "decisions": decisions, "keeping": keeping}
     options = parser().parse_args(arguments)
     try:
-        return int(getattr(decisions if options.decides else verbs, options.act)(options))
+        return int(getattr(rooms[options.where], options.act)(options))
     except BadConfig as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG

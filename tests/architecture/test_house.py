@@ -376,6 +376,9 @@ def imported_by(arguments: list[str], folder: Path) -> set[str]:
         "init fresh",
         "quarantine list",
         "photos why --help",
+        "doctor",
+        "backup copy",
+        "restore --help",
     ],
 )
 def test_a_verb_that_does_not_predict_stays_light(verb: str, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_the_last_photo_takes_the_film_along(diary: Diary) -> None:
 
 
 def test_a_damaged_frame_does_not_keep_a_photo_from_being_forgotten(diary: Diary) -> None:
-    """The film is made without the photo and without the damaged frame, which the next scan makes again."""
+    """The film is made without the photo; the damaged frame, which nobody may wait for, is made again then or by the next scan."""
     for number in range(4):
         drop(diary.inbox, name_of(number), photo(number))
     verb(diary, "scan", "--once")
@@ -191,7 +191,7 @@ def test_a_damaged_frame_does_not_keep_a_photo_from_being_forgotten(diary: Diary
     whole = broken.read_bytes()
     broken.write_bytes(whole[:500])
     verb(diary, "photos", "forget", "--yes", NAME)
-    assert diary.me()["reel"]["frames"] == 2 and traces(diary, marks) == set()
+    assert diary.me()["reel"]["frames"] in (2, 3) and traces(diary, marks) == set()
     verb(diary, "scan", "--once")
     assert diary.me()["reel"]["frames"] == 3 and broken.read_bytes() == whole
 

@@ -60,6 +60,7 @@ class Diary:
         self.config.write_text(config)
         self.log = folder / "daemon.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0  # characters of the log before the newest start
         program = folder / "photodiary-with-dots.py"
         program.write_text(WITH_DOTS.format(root=str(ROOT), service=str(ROOT / "service")))
         self.command = [sys.executable, "-m", "photodiary"] if real_model else [sys.executable, str(program)]
@@ -87,6 +88,7 @@ class Diary:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def start(self) -> None:
+        self._began = len(self.told())
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([*self.command, "run", "--config", str(self.config)], env=self.environment, stderr=log, stdout=log)
 
@@ -96,8 +98,11 @@ class Diary:
         return self._process.pid
 
     def stop(self) -> int:
-        """SIGTERM, and the exit status."""
+        """SIGTERM once it is up (before that nobody hears it), and the exit status."""
         assert self._process is not None
+        end = time.monotonic() + 60
+        while "watches" not in self.told()[self._began :] and self._process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(40)
 

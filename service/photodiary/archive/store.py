@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from photodiary.archive import layout
@@ -48,13 +50,13 @@ class Archive:
         try:
             if not target.parent.is_dir():
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _sync_folder(target.parent.parent)
+                sync_folder(target.parent.parent)
             with beside.open("xb") as handle:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
             beside.rename(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except OSError as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
@@ -69,7 +71,7 @@ class Archive:
         target = self.root / relative
         try:
             temporary.rename(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except OSError as error:
             raise _trouble(target, error) from error
 
@@ -88,11 +90,35 @@ class Archive:
                 for path in self._files(folder):
                     if digest[: layout.DIGITS] in path.name:
                         path.unlink(missing_ok=True)
-                        _sync_folder(path.parent)
+                        sync_folder(path.parent)
                         gone += 1
+            self.sweep_rooms()  # what is left of a database copied for a backup may know of it
         except OSError as error:
             raise StorageTrouble(f"{self.root}: a file cannot be removed: {error.strerror}") from error
         return gone
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        """A folder in work/ that is this process's for the while, and is gone afterwards.  Raises StorageTrouble."""
+        room = self.temporary("")
+        try:
+            room.mkdir(parents=True, mode=0o700)
+            descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise _trouble(room, error) from error
+        try:
+            yield room
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+            os.close(descriptor)
+
+    def sweep_rooms(self) -> list[str]:
+        """Remove the rooms of processes that are gone.  Returns which."""
+        gone = [room for room in (self.root / layout.WORK).glob(f"{TEMPORARY}*") if room.is_dir() and not in_use(room)]
+        for room in gone:
+            shutil.rmtree(room, ignore_errors=True)
+        return [str(room.relative_to(self.root)) for room in gone]
 
     def remove_films(self, *, newest: bool) -> None:
         """Remove every film that was made before the newest one, with `newest` that too.  Raises StorageTrouble."""
@@ -100,13 +126,13 @@ class Archive:
             for path in self._files(layout.FILMS):
                 if newest or str(path.relative_to(self.root)) != layout.LATEST:
                     path.unlink(missing_ok=True)
-                    _sync_folder(path.parent)
+                    sync_folder(path.parent)
         except OSError as error:
             raise StorageTrouble(f"{self.root}: a film cannot be removed: {error.strerror}") from error
 
     def sweep(self, known_frames: set[str]) -> list[str]:
         """At start: remove stale temporaries, and frames that no row names.  Originals are never touched.  Returns what was removed."""
-        removed = []
+        removed = self.sweep_rooms()
         for path in self._files(layout.FRAMES):
             relative = str(path.relative_to(self.root))
             if path.name.startswith(TEMPORARY) or (path.suffix == ".jpg" and relative not in known_frames):
@@ -129,7 +155,22 @@ class Archive:
                 yield Path(base, name)
 
 
-def _sync_folder(folder: Path) -> None:
+def in_use(room: Path) -> bool:
+    """Whether the process that made a room is still there."""
+    try:
+        descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

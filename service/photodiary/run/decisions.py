@@ -23,7 +23,7 @@ EARLIEST = datetime(1826, 1, 1)  # nothing was photographed before
 LETTERS = 8
 OUT_OF_REACH = """Out of photodiary's reach, for you to see to where it matters:
   - the phone and the synced folder ({inbox}): the photo itself may lie there still; it is ignored from now on
-  - copies of the film or of its frames elsewhere, and backups of {archive}
+  - copies of the film or of its frames elsewhere, and backups of {archive} (`photodiary backup` into the same folder takes it out)
   - the log (journalctl), which names files
   - models that were trained with it
   - what a disk keeps of deleted files until it writes over them"""
