@@ -8,9 +8,9 @@ import pytest
 from tests.inbox.conftest import Room
 from tests.support.dots import jpeg, photo, picture
 
-from photodiary.darkroom.darkroom import Inspection
+from photodiary.darkroom.darkroom import DIED, TOO_LONG, Inspection
 from photodiary.diary.photo import Digest, Stage
-from photodiary.errors import StorageTrouble
+from photodiary.errors import Held, StorageTrouble, WorkerLost
 from photodiary.inbox import importing
 from photodiary.inbox.importing import Importing, candidates
 from photodiary.inbox.inbox import Nudge
@@ -209,6 +209,27 @@ def test_a_file_that_breaks_us_is_held_and_the_others_go_on(room: Room, monkeypa
     room.settle()
     assert sorted(names[0] for _, names in room.rows()) == [b"2.jpg", b"3.jpg"]
     assert list(room.inbox._held) == [b"1.jpg"]
+
+
+@pytest.mark.parametrize("sentence", [f"{DIED} (exit -9)", f"{TOO_LONG} 30 s"])
+def test_only_a_second_death_sets_a_file_aside(room: Room, monkeypatch: pytest.MonkeyPatch, sentence: str) -> None:
+    """A file that was held before, for whatever reason, is tried again after the first worker that dies over it, and set aside after the second."""
+    errors = [Held("it cannot be read: Input/output error"), WorkerLost(sentence), WorkerLost(sentence)]
+
+    def failing(digest: Digest, data: bytes) -> Inspection:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(room.intake.darkroom, "inspect", failing)
+    (room.root / "1.jpg").write_bytes(photo(1))
+    room.settle()
+    for left in (1, 0):
+        assert (room.rows(), list(room.inbox._held)) == ([], [b"1.jpg"])
+        room.reopened()  # a restart forgets nothing of it
+        room.pass_time(3600)
+        room.settle()
+        assert len(errors) == left
+    ((row, names),) = room.rows()
+    assert (row.stage, row.reason, names) == (Stage.QUARANTINED, "crashed_reader", [b"1.jpg"])
 
 
 def test_trouble_with_the_disk_loses_no_file_of_an_import(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 Load = Callable[[], bytes]
+LOST = DIED, TOO_LONG = "the worker that reads photos died over this one", "reading took longer than"  # how the sentence of a WorkerLost begins
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class _Worker:
                     reply, payload = self._exchange(head, load())
             except (EOFError, OSError, ValueError) as error:
                 code = self.stop()
-                raise WorkerLost(f"the worker that reads photos died over this one (exit {code})") from error
+                raise WorkerLost(f"{DIED} (exit {code})") from error
             return reply, payload
 
     def _exchange(self, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -77,7 +78,7 @@ class _Worker:
         line.send_bytes(data)
         if not line.poll(self._config.seconds):
             self.stop()
-            raise WorkerLost(f"reading took longer than {self._config.seconds:g} s")
+            raise WorkerLost(f"{TOO_LONG} {self._config.seconds:g} s")
         reply = json.loads(line.recv_bytes())
         return reply, line.recv_bytes()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from photodiary.darkroom.darkroom import LOST
 from photodiary.diary.photo import retry_wait, shown_name
 from photodiary.errors import Held, NoReader, PhotodiaryError, WorkerLost
 from photodiary.inbox import files
@@ -213,8 +214,9 @@ class Inbox:
         if before is not None and before.stamp != stamp:
             before = None
         since, tries = (now, 0) if before is None else (before.since, before.tries)
+        died_before = before is not None and before.reason.startswith(LOST)  # not just held before: only deaths make a photo dangerous
         too_large = "MB are more than" in why
-        if (now - since >= A_DAY and not patient) or (died and tries >= 1) or too_large:
+        if (now - since >= A_DAY and not patient) or (died and died_before) or too_large:
             found = files.digest(os.path.join(os.fsencode(self.root), path))
             if found is not None:
                 digest, stamp = found
