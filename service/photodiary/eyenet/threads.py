@@ -7,7 +7,6 @@ import os
 import torch
 
 LONG_ENOUGH = 0.2  # seconds that have to be watched before anything is decided: the kernel counts in hundredths
-USABLE = 4  # threads at most when nobody says how many: more gain little on pictures this small
 
 
 class ConsiderateThreads:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from photodiary.eyenet.framing import FramingConfig, padded
 from photodiary.eyenet.likeness import Gallery, stored
 from photodiary.eyenet.network import folded
 from photodiary.eyenet.peaks import Candidate, candidates
-from photodiary.eyenet.threads import USABLE, ConsiderateThreads
 from photodiary.locate.choosing import choose
 from photodiary.locate.config import LocateConfig
 from photodiary.locate.looking import Face, Looking
@@ -34,6 +32,7 @@ log = structlog.get_logger()
 
 TOGETHER = {"cpu": 2, "cuda": 8}  # photos whose looks go through the network together; no more than the darkroom keeps decoded
 ROUND_UP = 8  # pictures: on a GPU the sums depend on a batch's size, so there are few sizes
+USABLE = 4  # threads at most when nobody says how many: more gain little on pictures this small
 ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge
 STRANGER = -0.5  # log odds below which a face is somebody else's
 
@@ -60,14 +59,8 @@ class EyeLocator:
             self._warm_up()
         # In float32 a processor's sums depend on a batch's size, so there photos go through one by one.
         self.together = TOGETHER[self.device] if self.device == "cuda" or self._precision == torch.bfloat16 else 1
-        self._threads: ConsiderateThreads | None = None
-        if self.device == "cpu" and config.threads:
-            torch.set_num_threads(config.threads)
-        elif self.device == "cpu" and self._precision == torch.bfloat16:  # the same answers with any number of threads, to the last bit
-            self._threads = ConsiderateThreads(min(USABLE, len(os.sched_getaffinity(0))))
-            torch.set_num_threads(1)
-        elif self.device == "cpu":
-            torch.set_num_threads(max(1, min(USABLE, len(os.sched_getaffinity(0)) - 1)))
+        if self.device == "cpu":
+            torch.set_num_threads(config.threads or max(1, min(USABLE, len(os.sched_getaffinity(0)) - 1)))
 
     def _warm_up(self) -> None:
         self._net.to(self.device)
@@ -95,15 +88,6 @@ class EyeLocator:
         """All faces of the photo that stand a close look.  Raises what the view raises."""
         return self._looking.faces(view)
 
-    def _faces_of(self, views: Sequence[View]) -> list[list[Face] | PhotodiaryError]:
-        started = time.monotonic()
-        if self._threads is not None:
-            self._threads.begin()
-        found = self._looking.faces_of(views)
-        if self._threads is not None:
-            self._threads.adjust(time.monotonic() - started)
-        return found
-
     def locate(self, view: View, gallery: Gallery | None = None) -> Located:
         """Eyes of the person the photo is about, with an honest expected error.  Raises what the view raises."""
         (located,) = self.locate_all([view], [gallery])
@@ -115,7 +99,7 @@ class EyeLocator:
         """The same for several photos at once; one whose view raises gets its error.  The answers do not depend on who is asked for together."""
         return [
             faces if isinstance(faces, PhotodiaryError) else self._chosen(view, faces, gallery)
-            for view, faces, gallery in zip(views, self._faces_of(views), galleries, strict=True)
+            for view, faces, gallery in zip(views, self._looking.faces_of(views), galleries, strict=True)
         ]
 
     def _chosen(self, view: View, faces: list[Face], gallery: Gallery | None) -> Located:

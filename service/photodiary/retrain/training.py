@@ -183,7 +183,8 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.seen += len(pixels)
-        keep = min(self.config.ema, 1 - 1 / (1 + self.seen / self.config.batch))
+        steps = self.seen / self.config.batch
+        keep = min(self.config.ema, (1 + steps) / (10 + steps))  # early weights are forgotten soon
         with torch.no_grad():
             for key, value in self.net.state_dict().items():
                 if value.is_floating_point():
