@@ -123,10 +123,15 @@ def test_a_rivals_answers_are_in_pixels_of_the_photo(tmp_path: Path) -> None:
 
 
 def test_the_program_of_the_second_environment_stays_simple() -> None:
-    """It is beside its client, and reads as Python 3.9, the oldest that its environment may have."""
+    """It is beside its client, reads as Python 3.9, the oldest that its environment may have, and needs nothing of ours."""
     import ast
 
-    ast.parse(rivals.PROGRAM.read_text(encoding="utf-8"), feature_version=(3, 9))
+    assert rivals.PROGRAM.parent == Path(rivals.__file__).parent
+    tree = ast.parse(rivals.PROGRAM.read_text(encoding="utf-8"), feature_version=(3, 9))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert "mediapipe" in imported
+    assert not any(name.split(".")[0] == "photodiary" for name in imported)
 
 
 @pytest.mark.slow

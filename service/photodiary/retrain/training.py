@@ -21,9 +21,9 @@ from photodiary.darkroom import disturb
 from photodiary.errors import BadModel
 from photodiary.eyenet import weights
 from photodiary.eyenet.network import EyeNet, EyeNetConfig, loss
-from photodiary.eyenet.threads import ConsiderateThreads
 from photodiary.retrain.dataset import Face
 from photodiary.retrain.studio import Batches, Studio
+from photodiary.retrain.threads import ConsiderateThreads
 
 STATE = "training.pt"
 WEIGHTS = "eyenet.safetensors"

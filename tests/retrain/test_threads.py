@@ -1,4 +1,4 @@
-"""How many threads the network takes: as many as nobody else wants."""
+"""How many threads training takes: as many as nobody else wants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from photodiary.eyenet.threads import LONG_ENOUGH, ConsiderateThreads
+from photodiary.retrain.threads import LONG_ENOUGH, ConsiderateThreads
 
 
 @pytest.fixture(autouse=True)
@@ -45,13 +45,6 @@ def test_short_moments_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = LONG_ENOUGH / 4
     threads = watched(monkeypatch, 2, *[(n * moment, n * moment) for n in range(6)])
     assert [threads.adjust(moment) for _ in range(5)] == [1, 1, 1, 2, 2]
-
-
-def test_what_happened_between_photos_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `begin` only what happens from then on is looked at."""
-    threads = watched(monkeypatch, 2, (0.0, 0.0), (1000.0, 0.0), (1001.0, 1.0))
-    threads.begin()
-    assert threads.adjust(1.0) == 2
 
 
 def test_one_thread_is_all_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

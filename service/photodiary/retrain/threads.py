@@ -1,4 +1,4 @@
-"""How many threads the network may use at this moment."""
+"""How many threads training may use at this moment."""
 
 from __future__ import annotations
 
@@ -27,10 +27,6 @@ class ConsiderateThreads:
         busy = (fields[0] + fields[1] + fields[2]) / os.sysconf("SC_CLK_TCK")
         times = os.times()
         return busy, times.user + times.system
-
-    def begin(self) -> None:
-        """Start watching: what was before does not count."""
-        self._last = self._read()
 
     def adjust(self, seconds: float, others: float = 0.35) -> int:
         """Choose the number of threads from what happened in the last `seconds`; up to `others` cores may be busy with our own helpers."""
