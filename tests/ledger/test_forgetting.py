@@ -103,7 +103,7 @@ def test_what_an_earlier_program_deleted_carelessly_goes_too(tmp_path: Path) -> 
     Ledger(tmp_path).close()
     careless = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     careless.execute("PRAGMA secure_delete=OFF")
-    careless.execute("INSERT INTO arrivals VALUES (?, 1, 2, 3, 'it is empty', 1.0, 1, 2.0)", (SECRET % 1,))
+    careless.execute("INSERT INTO arrivals VALUES (?, 1, 2, 3, 'it is empty', 1.0, 1, 2.0, 0)", (SECRET % 1,))
     careless.execute("DELETE FROM arrivals")
     careless.close()
     assert traces(tmp_path) == {"name"}

@@ -394,9 +394,9 @@ def test_a_diary_of_the_first_version_is_brought_up(first_version: Path) -> None
     after = contents(first_version / FILE)
     assert set(after) >= {*before, "likenesses"}
     for table in set(before) - {"photos", "sightings"}:
-        assert after[table] == before[table], table
+        assert [row[: len(was)] for row, was in zip(after[table], before[table], strict=True)] == before[table], table  # later versions add columns at the end
     assert set(before["sightings"]) < set(after["sightings"])
-    assert [row for row in after["photos"] if row[0] != waits.id] == [row for row in before["photos"] if row[0] != waits.id]
+    assert [row[: len(before["photos"][0])] for row in after["photos"] if row[0] != waits.id] == [row for row in before["photos"] if row[0] != waits.id]
     assert after["likenesses"] == [(5, waits.id, "new-1", b"\0\1" * 4, None)]
     assert integrity(first_version) == "ok"
     copy = first_version / "ledger-before-2.sqlite3"

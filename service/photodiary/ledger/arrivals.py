@@ -50,7 +50,7 @@ def remember(ledger: Ledger, path: bytes, stamp: Stamp, sha256: Digest) -> None:
     """The file's content is known; it need not be read again while its stamp stays."""
     with ledger.write() as db:
         db.execute(
-            "INSERT INTO files SELECT ?, ?, ?, ?, id FROM photos WHERE sha256 = ?"
+            "INSERT INTO files (path, size, mtime_ns, inode, photo_id) SELECT ?, ?, ?, ?, id FROM photos WHERE sha256 = ?"
             " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, photo_id = excluded.photo_id",
             (path, stamp.size, stamp.mtime_ns, stamp.inode, sha256),
         )

@@ -153,4 +153,20 @@ def decisions(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX verdicts_photo ON verdicts (photo_id, id)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions)
+def takes(db: sqlite3.Connection) -> None:
+    """Photos of one moment; how often a file killed its reader; since when a file is gone from the inbox; what a film's bytes were."""
+    for column in (
+        "photos ADD COLUMN picture TEXT",  # SHA-256 of the decoded pixels: equal for photos that differ in metadata only
+        "photos ADD COLUMN signature BLOB",  # the picture very small and grey, to tell another encoding of it
+        "photos ADD COLUMN take INTEGER",  # photos of one moment share a number; NULL: the only one
+        "photos ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0",  # a newer version came under the same name and time
+        "arrivals ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0",
+        "files ADD COLUMN gone_since REAL",  # not in an inbox that was otherwise healthy
+        "reels ADD COLUMN sha256 TEXT",
+    ):
+        db.execute(f"ALTER TABLE {column}")
+    db.execute("CREATE INDEX photos_picture ON photos (picture)")
+    db.execute("CREATE INDEX photos_take ON photos (take)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes)
