@@ -131,6 +131,7 @@ def test_values_are_frozen(write: Write) -> None:
         (ME + 'timezone = "Mars"\n', 'diary.me.timezone: there is no time zone "Mars"'),
         (ME + 'canvas = "big"\n', 'diary.me.canvas: canvas must be "auto", "1080x1350" or'),
         (ME + 'canvas = "81x100"\n', "diary.me.canvas: a picture format of 81x100 is not possible"),
+        (ME + 'on_delete = "delete"\n', 'diary.me.on_delete: must be "keep" or "exclude"'),
         (ME.replace("me", '"a/b"'), "diary.a/b: a diary's name has letters, digits, - and _ only"),
     ],
 )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from photodiary.errors import BadConfig, BadUsage, PhotodiaryError, Transient
+from photodiary.errors import BadConfig, BadModel, BadUsage, PhotodiaryError, Transient
 
 LABELS = "CSV with file,left_x,left_y,right_x,right_y, or a folder of N_row_col_row_col.jpg"
 PHOTO = "PHOTO is the start of its SHA-256 (at least four digits, as `photos list` shows it), or a file name it came under."
@@ -46,9 +46,11 @@ def parser() -> argparse.ArgumentParser:
     scan = verb("scan", "take in and carry through everything that waits, the film included, and exit", "scan")
     scan.add_argument("--once", action="store_true", help="scan once (the only way there is; `photodiary run` keeps watching)")
     scan.add_argument("--dry-run", action="store_true", help="only say how many files would be looked at")
-    importing = verb("import", "take in a backlog from anywhere, once, and report", "import_")
-    importing.add_argument("paths", nargs="+", metavar="PATH", help="photos, or folders of photos")
-    importing.add_argument("--dry-run", action="store_true", help="only say how many files would be looked at")
+    backlog = verb("import", "take in a backlog from anywhere, once, and report", "import_")
+    backlog.set_defaults(where="importing")
+    backlog.add_argument("paths", nargs="+", metavar="PATH", help="photos, or folders of photos")
+    backlog.add_argument("--labels", action="store_true", help="bring labels along: each PATH is a label CSV or a folder of N_row_col_row_col.jpg")
+    backlog.add_argument("--dry-run", action="store_true", help="only say how many files would be looked at")
     status = verb("status", "states, counts, newest film, model, what is degraded, disk by kind", "status")
     status.add_argument("--json", action="store_true", help="for scripts")
     status.add_argument("--check", action="store_true", help="exit 0 when running and well, else 1")
@@ -67,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("labels", metavar="LABELS", help=LABELS)
     compare.add_argument("--json", action="store_true", help="for scripts")
     compare.add_argument("--rivals", default=".rivals", metavar="DIR", help="environment with MediaPipe that deploy/rivals.sh makes (default: %(default)s)")
+    labels = verb("labels", "corrections of eyes, from and to files", None)
+    _label_verbs(labels.add_subparsers(dest="label_verb", metavar="VERB", required=True, parser_class=_Parser), common)
     render = verb("render", "make the film now", "render")
     render.add_argument("--full", action="store_true", help="also when it would show nothing new")
     render.add_argument("--dry-run", action="store_true", help="only say what the film would show")
@@ -119,6 +123,16 @@ def _photo_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     forget.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def _label_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    for name, act, help_, path in (
+        ("import", "import_", "bring labels to photos of the diary, found by their bytes or their names", LABELS),
+        ("export", "export", "write all labels to a CSV beside which the photos are named, or photos with their labels as names", "FILE.csv, or a new folder"),
+    ):
+        made = verbs.add_parser(name, help=help_, description=f"{help_}.", parents=[common])
+        made.set_defaults(act=act, where="labels")
+        made.add_argument("path", metavar="PATH", help=path)
+
+
 def _quarantine_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="one a line, with the reason", description="One a line, with the reason.", parents=[common])
     listing.set_defaults(act="quarantine_list", where="decisions")
@@ -131,14 +145,17 @@ def _quarantine_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.  Returns the exit status."""
-    from photodiary.run import decisions, keeping, verbs
+    from photodiary.run import decisions, importing, keeping, labels, verbs
 
-    rooms = {"verbs": verbs, "decisions": decisions, "keeping": keeping}
+    rooms = {"verbs": verbs, "decisions": decisions, "keeping": keeping, "labels": labels, "importing": importing}
     options = parser().parse_args(arguments)
     try:
         return int(getattr(rooms[options.where], options.act)(options))
     except BadConfig as error:
         print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    except BadModel as error:  # which one it is stands in the configuration, and a restart finds the same
+        print(f"photodiary: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except BadUsage as error:
         print(f"photodiary: {error}", file=sys.stderr)

@@ -6,6 +6,7 @@ PhotodiaryError
 │   │   └── NoReader    the library that reads this format is missing: waits, however long, until it is installed
 │   ├── Busy            somebody else holds the right to do this (exit 75)
 │   ├── WorkerLost      a darkroom worker died or took too long over a photo
+│   ├── NoWorker        no darkroom worker comes up: this machine's fault, no photo's
 │   ├── StorageTrouble  the disk is full, gone or refuses
 │   ├── FrameBroken     a frame in the archive is missing or damaged; it can be made again
 │   ├── BrokenFilm      a freshly made film does not hold what it should
@@ -15,6 +16,7 @@ PhotodiaryError
     ├── Unreadable      a file that is no photo, or damaged for good (quarantine)
     ├── IllegalMove     a photo was asked to make a move its stage does not allow
     ├── LedgerTrouble   the diary database is of a newer version, damaged, or on a network file system
+    ├── DeviceLost      the graphics card broke down: this process cannot go on, the next start may
     ├── BadConfig       the configuration is wrong (exit 78)
     ├── BadUsage        a verb was called wrongly (exit 64)
     ├── BadLabels       a label file is wrong
@@ -60,6 +62,10 @@ class WorkerLost(Transient):
     pass
 
 
+class NoWorker(Transient):
+    pass
+
+
 class StorageTrouble(Transient):
     pass
 
@@ -97,6 +103,10 @@ class IllegalMove(Permanent):
 
 
 class LedgerTrouble(Permanent):
+    pass
+
+
+class DeviceLost(Permanent):
     pass
 
 

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from photodiary.align.config import AlignConfig
+from photodiary.archive.reserve import DiskConfig
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.eyes import DoubtConfig
 from photodiary.diary.reel import ReelStyle
@@ -25,19 +26,22 @@ from photodiary.logs import LogsConfig
 from photodiary.render.schedule import RenderConfig
 
 PREFIX = "PHOTODIARY_"
+ON_DELETE = ("keep", "exclude")
 
 
 @dataclass(frozen=True)
 class DiarySettings:
     """One diary.  inbox: the folder to watch, never written to; archive: the folder that holds everything about it.
 
-    timezone and canvas replace the general setting for this diary.  Relative paths count from the configuration file.
+    timezone and canvas replace the general setting for this diary.  on_delete: what becomes of a photo that is deleted from the inbox, "keep" or
+    "exclude" (out of the film after a week).  Relative paths count from the configuration file.
     """
 
     inbox: Path
     archive: Path
     timezone: str = ""
     canvas: str = ""
+    on_delete: str = "keep"
 
 
 class Settings(BaseSettings):
@@ -56,6 +60,7 @@ class Settings(BaseSettings):
     align: AlignConfig = AlignConfig()
     film: ReelStyle = ReelStyle()
     render: RenderConfig = RenderConfig()
+    disk: DiskConfig = DiskConfig()
     logs: LogsConfig = LogsConfig()
 
     @classmethod
@@ -217,6 +222,8 @@ def _clashes(settings: Settings) -> Iterator[str]:
     for name, diary in settings.diary.items():
         if not name.replace("-", "").replace("_", "").isalnum():
             yield f"diary.{name}: a diary's name has letters, digits, - and _ only"
+        if diary.on_delete not in ON_DELETE:
+            yield f'diary.{name}.on_delete: must be "keep" or "exclude"'
         if diary.canvas:
             try:
                 AlignConfig(diary.canvas)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests.support import phones
 from tests.support.phones import encoded, heic
 
 from photodiary.darkroom import boxes, extents
+from photodiary.darkroom.decode import decode
 from photodiary.darkroom.extents import whole
 from photodiary.errors import Held, Unreadable
 
@@ -136,3 +138,22 @@ def test_telling_costs_little(studio) -> None:
     started = time.process_time()
     assert whole(data)
     assert time.process_time() - started < 0.1
+
+
+def test_a_photo_of_many_parts_is_still_a_photo(studio) -> None:
+    """Hundreds of segments (a depth map lies in XMP), tens of thousands of PNG chunks (one for every 8 kB) and hundreds of tiles are within the limits."""
+    picture = studio.smooth(96, 72)
+    jpeg = encoded("jpeg", picture)
+    segments = jpeg[:2] + (b"\xff\xe1" + struct.pack(">H", 2002) + bytes(2000)) * 800 + jpeg[2:]
+    assert whole(segments)
+    assert decode(segments, 1.0).pixels.shape == (72, 96, 3)
+    png = encoded("png", picture)
+    at = png.index(b"IDAT") - 4
+    content = png[at + 8 : at + 8 + struct.unpack(">I", png[at : at + 4])[0]]
+    empty = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    chunks = png[:at] + empty * 30_000 + struct.pack(">I", len(content)) + b"IDAT" + content + struct.pack(">I", zlib.crc32(b"IDAT" + content)) + png[-12:]
+    assert whole(chunks)
+    assert decode(chunks, 1.0).pixels.shape == (72, 96, 3)
+    tiles = heic(studio.smooth(1300, 1300), tile_size=64)  # 441 of them
+    assert whole(tiles)
+    assert decode(tiles, 2.0).pixels.shape == (1300, 1300, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import struct
 import subprocess
@@ -304,11 +305,39 @@ def test_a_missing_library_is_said_across_the_line(studio, monkeypatch: pytest.M
     darkroom.close()
 
 
-def test_heic_is_loaded_only_when_one_comes() -> None:
-    """A diary of JPEGs does not pay for the HEIC library."""
-    program = "import sys, photodiary.darkroom.worker; print('pillow_heif' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT / "service")}, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+def test_all_is_loaded_before_the_first_photo(studio, tmp_path: Path) -> None:
+    """A worker may open no file once it reads photos: nothing that a photo of any format needs, whole or cut, is still to be loaded then."""
+    kinds = ("jpeg", "png", "webp", "avif", "heic")
+    photos = {kind: encoded(kind, studio.asymmetric()) for kind in kinds}
+    photos |= {f"{kind} in Display P3": encoded(kind, studio.asymmetric(), **{"icc" if kind == "heic" else "icc_profile": phones.profile()}) for kind in kinds}
+    photos |= {"ultra hdr": phones.ultra_hdr(photos["jpeg"], photos["jpeg"])}
+    photos |= {"cmyk": studio.encoded(Image.fromarray(studio.asymmetric()).convert("CMYK"), "JPEG")}
+    photos |= {"deep": studio.encoded(Image.fromarray(np.full((40, 40), 40_000, np.uint16)), "PNG")}
+    photos |= {f"cut {name}": data[: len(data) * 2 // 3] for name, data in photos.items() if name != "ultra hdr"}
+    (tmp_path / "photos.json").write_text(json.dumps({name: data.hex() for name, data in photos.items()}))
+    program = """
+import json, sys
+from pathlib import Path
+from photodiary.darkroom import worker
+from photodiary.errors import Held, Unreadable
+photos = {name: bytes.fromhex(data) for name, data in json.loads(Path(sys.argv[1]).read_text()).items()}
+worker.confine(2048)
+before, told = set(sys.modules), {}
+for name, data in photos.items():
+    head = {"digest": name, "size": (60, 60), "side": 40, "matrices": [((0.4, 0.1, -3.0), (-0.1, 0.4, 9.5))], "matrix": ((0.4, 0.1, -3.0), (-0.1, 0.4, 9.5))}
+    try:
+        for verb in ("inspect", "thumbnail", "crops", "frame", "haar"):
+            worker.answer(worker.Darkbox(100.0), {**head, "verb": verb}, data)
+        told[name] = "read"
+    except (Held, Unreadable) as error:
+        told[name] = str(error)
+print(json.dumps([told, sorted(set(sys.modules) - before)]))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "photos.json")]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT / "service")}, capture_output=True, text=True, check=True)
+    told, loaded = json.loads(done.stdout)
+    assert loaded == []
+    assert {name: what for name, what in told.items() if (what == "read") == name.startswith("cut")} == {}
 
 
 def test_ten_bits_are_read_like_eight() -> None:

@@ -29,6 +29,7 @@ class Room:
     inbox: Inbox
     now: float = 1_718_000_000.0  # 10 June 2024
     clock: float = 1000.0
+    excluding: bool = False
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -56,7 +57,7 @@ class Room:
 
     def reopened(self) -> Inbox:
         """As after a restart."""
-        self.inbox = Inbox(self.root, self.inbox.config, self.intake)
+        self.inbox = Inbox(self.root, self.inbox.config, self.intake, excluding=self.excluding)
         return self.inbox
 
 

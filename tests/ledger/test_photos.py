@@ -18,7 +18,7 @@ from photodiary.diary.calendar import Taken
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import LEGAL_MOVES, Digest, Stage, digest_of, is_legal
 from photodiary.errors import IllegalMove
-from photodiary.ledger import photos, summary
+from photodiary.ledger import labels, photos, summary
 from photodiary.ledger.photos import NewPhoto, PhotoRow
 from photodiary.ledger.store import Ledger
 
@@ -330,6 +330,9 @@ def test_labels_are_counted_by_photo(ledger: Ledger) -> None:
         photos.insert_or_name(ledger, fresh(number), b"a.jpg", 0.0)
         for by in whose:
             row = found(ledger, digest_of(b"%d" % number))
-            stage = Stage.DOUBTFUL if row.stage is Stage.LOCATED else Stage.LOCATED
-            locate(ledger, row, Sighting(by, EYES, 1.0), stage)
+            if by == "net-1":
+                locate(ledger, row, Sighting(by, EYES, 1.0), Stage.LOCATED)
+            else:
+                eyes = EyePair(EYES.left, Point(EYES.right.x + number, EYES.right.y))
+                labels.place(ledger, [labels.Label(row, eyes, by)], 0.0)
     assert summary.labels(ledger) == {"placed": 1, "confirmed": 1}

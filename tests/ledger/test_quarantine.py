@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -71,5 +72,5 @@ def test_a_file_that_still_cannot_be_read_keeps_its_row_with_the_new_reason(ledg
     """Trying again in vain leaves one row, with the reason of now."""
     bad = NewPhoto(Digest("ab" * 32), 5, None, None, None, None, None, None, Stage.QUARANTINED, "not_a_photo")
     photos.insert_or_name(ledger, bad, b"a", 0.0)
-    assert not photos.insert_or_name(ledger, NewPhoto(*[*bad.__dict__.values()][:-1], "damaged"), b"a", 1.0)
+    assert not photos.insert_or_name(ledger, replace(bad, reason="damaged"), b"a", 1.0)
     assert [(row.reason, names) for row, names in quarantine.listing(ledger)] == [("damaged", [b"a"])]

@@ -6,6 +6,7 @@ Pillow), so with the shipped model what is shown is that nobody asks them to.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ if __name__ == "__main__":  # the rendering child imports this file again, and m
     from photodiary.run import models
 
     class Plain:
-        name, sha256, device, together = "plain-1", "0" * 64, "cpu", 1
+        name, sha256, device, together, trouble = "plain-1", "0" * 64, "cpu", 1, None
         def locate(self, view, gallery=None):
             seen = view.thumbnail(100)
             assert seen.dtype == np.uint8 and seen.std() > 1  # it did get a picture
@@ -86,7 +87,8 @@ def test_the_daemons_process_has_nothing_that_reads_pictures(tmp_path: Path, req
     assert mapped(diary.pid) == set()
     children = [int(child) for task in Path(f"/proc/{diary.pid}/task").iterdir() for child in (task / "children").read_text().split()]
     workers = [child for child in children if b"darkroom.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
-    assert workers and all("/cv2/" in mapped(worker) for worker in workers), "the same look at a worker does see its libraries"
+    root = os.geteuid() == 0  # nobody else may look into a worker, which leaves no dump
+    assert workers and (not root or all("/cv2/" in mapped(worker) for worker in workers)), "the same look at a worker does see its libraries"
     imported = set(imports.read_text().split())
     assert "photodiary.darkroom.darkroom" in imported, "the witness saw the service come up"
     assert not imported & set(READERS)

@@ -68,7 +68,7 @@ def test_the_next_time_is_always_within_a_day_and_an_hour(start: datetime, hour:
     assert 0 < at - after <= 90_000
 
 
-@pytest.mark.parametrize("wrong", [{"at": "25:00"}, {"at": "4:30"}, {"first_after": 0}, {"after_quiet_s": -1}, {"after_quiet_s": 700}])
+@pytest.mark.parametrize("wrong", [{"at": "25:00"}, {"at": "4:30"}, {"first_after": 0}, {"after_quiet_s": -1}, {"after_quiet_s": 700}, {"keep_films": -1}])
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     """A time that is none, or a latest time before the quiet one, is a mistake."""
     with pytest.raises(ValueError, match="must be"):

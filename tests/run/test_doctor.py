@@ -123,6 +123,12 @@ DAMAGE: dict[str, tuple[Callable[[Patient], object], str, str, str]] = {
     "film is gone": (lambda p: p.film.unlink(), "films/latest.mp4", "it is missing", "made again"),
     "film is cut short": (lambda p: old(p.film).write_bytes(p.film.read_bytes()[:-3000]), "films/latest.mp4", "the film is not whole", "made again"),
     "film has a damaged picture": (lambda p: flipped(p.film, 0.5), "films/latest.mp4", "the film is not whole", "made again"),
+    "film has another byte": (
+        lambda p: old(p.film).write_bytes(p.film.read_bytes().replace(b"isom", b"isok", 1)),
+        "films/",
+        "not those that were made",
+        "made again",
+    ),
     "frame of nothing": (lambda p: put(p.root / "frames/2024/x.jpg", b"x"), "frames/2024/x.jpg", "of no photo", "removed"),
     "temporary in originals": (lambda p: put(p.root / "originals/.tmp-1", b"x"), "originals/.tmp-1", "interrupted run", "removed"),
     "leftover in work": (lambda p: put(p.root / "work/a/b", b"x"), "work/a/b", "interrupted run", "removed"),

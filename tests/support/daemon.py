@@ -93,15 +93,19 @@ class Diary:
             self._process = subprocess.Popen([*self.command, "run", "--config", str(self.config)], env=self.environment, stderr=log, stdout=log)
 
     @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
 
     def stop(self) -> int:
-        """SIGTERM once it is up (before that nobody hears it), and the exit status."""
+        """SIGTERM as soon as it runs its own code, and the exit status."""
         assert self._process is not None
         end = time.monotonic() + 60
-        while "watches" not in self.told()[self._began :] and self._process.poll() is None and time.monotonic() < end:
+        while "configuration: " not in self.told()[self._began :] and self._process.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(40)

@@ -75,7 +75,7 @@ def find_dots(pixels: np.ndarray) -> EyePair | None:
 class DotLocator:
     """Finds the dots in a thumbnail; a photo without them has no face."""
 
-    name, sha256, device, together = "dots-1", "0" * 64, "cpu", 1
+    name, sha256, device, together, trouble = "dots-1", "0" * 64, "cpu", 1, None
 
     def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
         said: list[Located | PhotodiaryError] = []

@@ -80,8 +80,9 @@ class Aligning:
         sure = "eyes placed by you" if error is None else f"eyes within {error:.1f} %"
         check = f", to check: {REASONS[photo.reason or 'unsure']}" if photo.doubtful else ""
         name = f" ({shown_name(names[0])})" if names else ""
+        where = "kept aside, another take of the moment shows" if position is None else f"in the film as frame {position:,}"
         log.info(
-            f"{when} in the film as frame {position:,}, {sure}, {1000 * spent:.0f} ms{name}{check}",
+            f"{when} {where}, {sure}, {1000 * spent:.0f} ms{name}{check}",
             code="photo.framed", diary=self.diary, sha256=photo.sha256, frame=frame, expected_error=error, seconds=round(spent, 3),
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import date, datetime
 
 from photodiary.diary.canvas import Canvas
 from photodiary.diary.eyes import EyePair
@@ -28,6 +28,11 @@ def frame(digest: Digest, wall: datetime | None, eyes: EyePair, canvas: Canvas) 
     """frames/2024/2024-05-15_14-39-00_0123456789abcdef_01234567.jpg: photo, and below it eyes and canvas, decide the name."""
     shown = json.dumps([eyes, [canvas.width, canvas.height, canvas.left, canvas.right]])
     return f"{FRAMES}/{_dated(wall)}_{digest[:DIGITS]}_{hashlib.sha256(shown.encode()).hexdigest()[:8]}.jpg"
+
+
+def old_film(day: date) -> str:
+    """films/2024-05-15.mp4: the last film of that day, replaced since."""
+    return f"{FILMS}/{day.isoformat()}.mp4"
 
 
 def _dated(wall: datetime | None) -> str:

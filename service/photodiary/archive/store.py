@@ -16,6 +16,7 @@ from photodiary.diary.photo import Digest
 from photodiary.errors import StorageTrouble
 
 TEMPORARY = ".tmp-"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by photodiary from the originals; can be made again, need not be backed up.\n"
 
 
@@ -29,11 +30,14 @@ class Archive:
         """Make the folders.  Raises StorageTrouble."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK):
-                (self.root / name).mkdir(exist_ok=True, mode=0o700)
+            folders = [self.root / name for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK)]
+            if not all(folder.is_dir() for folder in folders):
+                for folder in folders:
+                    folder.mkdir(exist_ok=True, mode=0o700)
+                sync_folder(self.root)
             tag = self.root / layout.WORK / "CACHEDIR.TAG"  # not in frames/, which holds frames and nothing else
-            if not tag.exists():
-                tag.write_text(CACHEDIR_TAG, encoding="ascii")
+            if not tag.exists() or tag.stat().st_size != len(CACHEDIR_TAG):
+                _tag(tag)
         except OSError as error:
             raise StorageTrouble(f"{self.root}: the archive cannot be used: {error.strerror}") from error
 
@@ -60,7 +64,7 @@ class Archive:
         except OSError as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
-            raise _trouble(target, error) from error
+            raise trouble(target, error) from error
 
     def temporary(self, suffix: str) -> Path:
         """A fresh path for something that will be published by `adopt`."""
@@ -73,7 +77,7 @@ class Archive:
             temporary.rename(target)
             sync_folder(target.parent)
         except OSError as error:
-            raise _trouble(target, error) from error
+            raise trouble(target, error) from error
 
     def remove(self, relative: str) -> None:
         """Remove something that can be made again; nothing happens when it is gone already."""
@@ -106,7 +110,7 @@ class Archive:
             descriptor = os.open(room, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as error:
-            raise _trouble(room, error) from error
+            raise trouble(room, error) from error
         try:
             yield room
         finally:
@@ -115,10 +119,7 @@ class Archive:
 
     def sweep_rooms(self) -> list[str]:
         """Remove the rooms of processes that are gone.  Returns which."""
-        gone = [room for room in (self.root / layout.WORK).glob(f"{TEMPORARY}*") if room.is_dir() and not in_use(room)]
-        for room in gone:
-            shutil.rmtree(room, ignore_errors=True)
-        return [str(room.relative_to(self.root)) for room in gone]
+        return sweep_rooms(self.root)
 
     def remove_films(self, *, newest: bool) -> None:
         """Remove every film that was made before the newest one, with `newest` that too.  Raises StorageTrouble."""
@@ -170,6 +171,24 @@ def in_use(room: Path) -> bool:
     return False
 
 
+def sweep_rooms(root: Path) -> list[str]:
+    """Remove the rooms in an archive whose processes are gone.  Returns which."""
+    gone = [room for room in (root / layout.WORK).glob(f"{TEMPORARY}*") if room.is_dir() and not in_use(room)]
+    for room in gone:
+        shutil.rmtree(room, ignore_errors=True)
+    return [str(room.relative_to(root)) for room in gone]
+
+
+def _tag(tag: Path) -> None:
+    """A full disk goes without it: the next start writes it."""
+    try:
+        tag.write_text(CACHEDIR_TAG, encoding="ascii")
+    except OSError as error:
+        tag.unlink(missing_ok=True)
+        if error.errno not in FULL:
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -178,7 +197,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _trouble(path: Path, error: OSError) -> StorageTrouble:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def trouble(path: Path, error: OSError) -> StorageTrouble:
+    if error.errno in FULL:
         return StorageTrouble(f"{path}: the disk is full; free some space, photodiary goes on by itself")
     return StorageTrouble(f"{path}: cannot be written: {error.strerror}")

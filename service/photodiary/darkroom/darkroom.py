@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
+
+from photodiary.darkroom import answers
+from photodiary.darkroom.answers import Inspection
 from photodiary.darkroom.limits import DarkroomConfig
-from photodiary.diary.calendar import ExifDates
+from photodiary.darkroom.line import Line, Nonsense
 from photodiary.diary.canvas import Canvas, Matrix
-from photodiary.diary.eyes import EyePair, Point
+from photodiary.diary.eyes import EyePair
 from photodiary.diary.photo import Digest
-from photodiary.errors import Held, NoReader, Unreadable, WorkerLost
+from photodiary.diary.takes import SIDE
+from photodiary.errors import Held, NoReader, NoWorker, WorkerLost
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,30 +32,31 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
+__all__ = ["Darkroom", "Inspection"]
+
+log = structlog.get_logger()
+
 Load = Callable[[], bytes]
-LOST = DIED, TOO_LONG = "the worker that reads photos died over this one", "reading took longer than"  # how the sentence of a WorkerLost begins
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What a readable photo says of itself; width and height are upright pixels."""
-
-    format: str
-    width: int
-    height: int
-    dates: ExifDates
+T = TypeVar("T")
+START_S = 120.0  # for a process to come up, on the slowest machine
+AGAIN_S = 60.0  # a missing library is looked for at most so often
+NONSENSE = "the worker that reads photos answered nonsense about this one"
 
 
 class _Worker:
     """One process and the line to it; started when first needed, started again after it died."""
 
-    def __init__(self, config: DarkroomConfig) -> None:
+    def __init__(self, config: DarkroomConfig, told: Callable[[dict[str, Any]], None]) -> None:
         self._config = config
+        self._told = told
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._line: Connection | None = None
+        self._line: Line | None = None
+        self._since = 0.0
 
-    def _start(self) -> Connection:
+    def _start(self) -> Line:
+        """A fresh worker that has loaded all that it needs.  Raises NoWorker, which is no photo's fault."""
+        self.stop()
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -57,38 +64,63 @@ class _Worker:
                 pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )  # fmt: skip
-        self._line = Connection(ours.detach())
+        self._line = Line(ours)
+        try:
+            hello = self._line.receive_head(time.monotonic() + START_S)
+        except (EOFError, OSError, Nonsense) as error:
+            raise NoWorker(f"no process that reads photos comes up on this machine (exit {self.stop(patience=1.0)}); what it said stands in the log") from error
+        self._told(hello)
+        self._since = time.monotonic()
         return self._line
 
-    def ask(self, head: dict[str, Any], load: Load) -> tuple[dict[str, Any], bytes]:
-        """One request and its answer; the photo's bytes are sent only when the worker does not have it.  Raises WorkerLost."""
+    def ask(self, head: dict[str, Any], load: Load, most: int, read: Callable[[dict[str, Any], bytes], T]) -> T:
+        """One request and its answer as `read` understands it; the photo's bytes are sent only when the worker does not have it.
+
+        most: bytes that the answer may have.  Raises WorkerLost, NoWorker, and what `read` and `load` raise.
+        """
         with self._turn:
+            line = self._line if self._process is not None and self._process.poll() is None and self._line is not None else self._start()
+            reply, payload = self._exchange(line, head, b"", most)
+            if reply.get("missing") is True:
+                data = load()
+                if not data:
+                    raise Held("it is empty")
+                reply, payload = self._exchange(line, head, data, most)
             try:
-                reply, payload = self._exchange(head, b"")
-                if reply.get("missing"):
-                    reply, payload = self._exchange(head, load())
-            except (EOFError, OSError, ValueError) as error:
-                code = self.stop()
-                raise WorkerLost(f"{DIED} (exit {code})") from error
-            return reply, payload
+                return read(reply, payload)
+            except Nonsense as error:
+                self.stop()
+                raise WorkerLost(f"{NONSENSE} ({error})") from error
+            except NoReader:
+                if time.monotonic() - self._since > AGAIN_S:
+                    self.stop()  # a worker loads nothing once it reads photos: only a fresh one finds what was installed meanwhile
+                raise
 
-    def _exchange(self, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        line = self._line if self._process is not None and self._process.poll() is None and self._line is not None else self._start()
-        line.send_bytes(json.dumps(head).encode())
-        line.send_bytes(data)
-        if not line.poll(self._config.seconds):
+    def _exchange(self, line: Line, head: dict[str, Any], data: bytes, most: int) -> tuple[dict[str, Any], bytes]:
+        deadline = time.monotonic() + self._config.seconds
+        try:
+            line.send(json.dumps(head).encode(), deadline)
+            line.send(data, deadline)
+            return line.receive_head(deadline), line.receive(most, deadline)
+        except TimeoutError as error:
             self.stop()
-            raise WorkerLost(f"{TOO_LONG} {self._config.seconds:g} s")
-        reply = json.loads(line.recv_bytes())
-        return reply, line.recv_bytes()
+            raise WorkerLost(f"reading took longer than {self._config.seconds:g} s") from error
+        except Nonsense as error:
+            self.stop()
+            raise WorkerLost(f"{NONSENSE} ({error})") from error
+        except (EOFError, OSError) as error:
+            raise WorkerLost(f"the worker that reads photos died over this one (exit {self.stop(patience=1.0)})") from error
 
-    def stop(self) -> int | None:
+    def stop(self, patience: float = 0.0) -> int | None:
+        """End the process, after `patience` seconds in which it may end by itself.  Returns its exit status."""
         process, line = self._process, self._line
         self._process = self._line = None
         if line is not None:
             line.close()
         if process is None:
             return None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(patience)
         process.kill()
         return process.wait()
 
@@ -97,51 +129,57 @@ class Darkroom:
     """A few workers; a photo always goes to the same one, which may still have it decoded."""
 
     def __init__(self, config: DarkroomConfig) -> None:
+        self._config = config
+        self._warned = False
         count = config.workers or min(4, len(os.sched_getaffinity(0)))
-        self._workers = [_Worker(config) for _ in range(count)]
+        self._workers = [_Worker(config, self._started) for _ in range(count)]
 
-    def _ask(self, digest: Digest, load: Load, **head: Any) -> tuple[dict[str, Any], bytes]:
+    def _started(self, hello: dict[str, Any]) -> None:
+        if hello.get("filtered") is not True and not self._warned:
+            self._warned = True
+            log.info("this kernel cannot filter what the processes that read photos ask of it; their other limits hold", code="darkroom.unfiltered")
+
+    def _ask(self, digest: Digest, load: Load, read: Callable[[dict[str, Any], bytes], T], most: int = 0, **head: Any) -> T:
+        def readable(reply: dict[str, Any], payload: bytes) -> T:
+            refusal = answers.refusal(reply)
+            if refusal is not None:
+                raise refusal
+            return read(reply, payload)
+
         worker = self._workers[int(digest[:8], 16) % len(self._workers)]
-        reply, payload = worker.ask({"digest": digest, **head}, load)
-        if "held" in reply:
-            raise (NoReader if reply.get("no_reader") is True else Held)(str(reply["held"])[:300])
-        if "unreadable" in reply:
-            raise Unreadable(str(reply["unreadable"])[:40], str(reply["sentence"])[:300])
-        return reply, payload
+        return worker.ask({"digest": digest, **head}, load, most, readable)
 
     def inspect(self, digest: Digest, data: bytes) -> Inspection:
-        """Decode strictly and say what it is.  Raises Held (cut short), Unreadable, WorkerLost."""
-        reply, _ = self._ask(digest, lambda: data, verb="inspect")
-        dates = ExifDates(**{key: value for key, value in reply["dates"].items() if value is None or isinstance(value, str)})
-        return Inspection(str(reply["format"]), int(reply["width"]), int(reply["height"]), dates)
+        """Decode strictly and say what it is.  Raises Held (cut short), Unreadable, WorkerLost, NoWorker as all of these do."""
+        return self._ask(
+            digest, lambda: data, lambda reply, small: answers.inspection(reply, small, data, self._config.max_megapixels), SIDE * SIDE, verb="inspect"
+        )  # fmt: skip
 
     def thumbnail(self, digest: Digest, load: Load, side: int) -> Pixels:
         """The whole photo, upright RGB (h, w, 3), at most `side` pixels on the longer side."""
-        whole: Pixels = _pixels(*self._ask(digest, load, verb="thumbnail", side=side))[0]
+        most = 1, side, side
+        whole: Pixels = self._ask(
+            digest, load, lambda reply, data: answers.pixels(reply, data, most, exactly=False), 3 * side * side, verb="thumbnail", side=side
+        )[0]  # fmt: skip
         return whole
 
     def crops(self, digest: Digest, load: Load, matrices: Sequence[Matrix], size: tuple[int, int]) -> Pixels:
         """The photo mapped by each of the matrices onto (width, height), RGB (n, h, w, 3); outside the photo its edge is continued."""
-        return _pixels(*self._ask(digest, load, verb="crops", matrices=list(matrices), size=size))
+        shape = len(matrices), size[1], size[0]
+        return self._ask(
+            digest, load, lambda reply, data: answers.pixels(reply, data, shape, exactly=True), 3 * math.prod(shape),
+            verb="crops", matrices=list(matrices), size=size,
+        )  # fmt: skip
 
     def frame(self, digest: Digest, load: Load, matrix: Matrix, canvas: Canvas) -> bytes:
         """The finished frame as JPEG, its border filled."""
-        return self._ask(digest, load, verb="frame", matrix=matrix, size=(canvas.width, canvas.height))[1]
+        size = canvas.width, canvas.height
+        return self._ask(digest, load, lambda _, data: answers.frame(data, size), 65_536 + 3 * math.prod(size), verb="frame", matrix=matrix, size=size)
 
     def haar(self, digest: Digest, load: Load) -> EyePair | None:
         """The eyes as OpenCV's Haar cascades see them, the baseline of `compare`; None where they see none."""
-        reply, _ = self._ask(digest, load, verb="haar")
-        if reply["eyes"] is None:
-            return None
-        left, right = ((float(x), float(y)) for x, y in reply["eyes"])
-        return EyePair(Point(*left), Point(*right))
+        return self._ask(digest, load, lambda reply, _: answers.eyes(reply), verb="haar")
 
     def close(self) -> None:
         for worker in self._workers:
             worker.stop()
-
-
-def _pixels(reply: dict[str, Any], payload: bytes) -> Pixels:
-    import numpy as np
-
-    return np.frombuffer(payload, np.uint8).reshape([int(n) for n in reply["shape"]])

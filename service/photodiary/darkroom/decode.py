@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 import zlib
@@ -22,6 +23,7 @@ from photodiary.errors import Held, Unreadable
 Pixels = NDArray[np.uint8]
 __all__ = ["Header", "Photo", "decode", "read_header"]
 
+MOST_PADDINGS = 100  # between segments of a JPEG that are looked over
 SHARP_ENOUGH = 3000  # of the longer side: larger photos are decoded at a half or a quarter while no more is asked for
 # Turns by EXIF orientation: (quarter turns counter-clockwise, then mirrored left to right)
 UPRIGHT = {1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
@@ -32,13 +34,14 @@ class Photo:
     """Upright pixels (h, w, 3) RGB at 1/reduction of the original's size, and the header.
 
     offset: where the first reduced pixel begins, (x, y) in upright pixels of the full size; not 0 when a turn put the stored end,
-    which a reduction fills up, in front.
+    which a reduction fills up, in front.  picture: SHA-256 of what is shown, however it lies; only of a photo that was decoded for no special need.
     """
 
     header: Header
     pixels: Pixels
     reduction: int
     offset: tuple[int, int]
+    picture: str = ""
 
     def to_full(self) -> NDArray[np.float64]:
         """(3, 3) homogeneous matrix from reduced pixels to upright pixels of the full size, centres at integers in both."""
@@ -62,12 +65,24 @@ def decode(data: bytes, max_megapixels: float, *, need: float = 0.0) -> Photo:
     else:
         pixels = _pillow(photo_only(data, header.format), header.format)
     pixels = to_srgb(pixels, header.profile)
+    picture = _digest(pixels, header, reduction) if need == 0 else ""
     upright = _turn(pixels, header.orientation)
     # Where the stored first pixel went.
     first_y, first_x = np.argwhere(_turn(np.array([[1, 0], [0, 0]]), header.orientation))[0]
     (width, height), (rows, columns) = header.upright, upright.shape[:2]
     offset = int(first_x) * (width - reduction * columns), int(first_y) * (height - reduction * rows)
-    return Photo(header, np.ascontiguousarray(upright), reduction, offset)
+    return Photo(header, np.ascontiguousarray(upright), reduction, offset, picture)
+
+
+def _digest(pixels: Pixels, header: Header, reduction: int) -> str:
+    """SHA-256 in hex of the picture as stored, so that a turn that is only noted changes nothing; 1.5 ms for 8 megapixels.
+
+    Every eighth row is enough: no coefficient of a JPEG's block can change without changing each of its eight rows, and what else could
+    differ so little looks the same.
+    """
+    told = hashlib.sha256(f"{header.width}x{header.height}/{reduction}:".encode())
+    told.update(np.ascontiguousarray(pixels[:: 8 // reduction]).data)
+    return told.hexdigest()
 
 
 def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -81,17 +96,21 @@ _PADDING = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 
 def _jpeg(data: bytes, least: tuple[int, int]) -> Pixels:
     """At least `least` (w, h) pixels, reduced by the decoder where it can."""
-    try:
-        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_width=least[0], min_height=least[1], strict=True), np.uint8)
-    except ValueError as error:
-        said = str(error).lower()
-    if "premature end" in said or "no eoi" in said:
-        raise Held("the photo is cut short")
-    padding = _PADDING.search(said)
-    if padding is not None:  # some phones fill up with zeros between segments: harmless; anything else there is damage
+    for _ in range(MOST_PADDINGS):
+        try:
+            return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_width=least[0], min_height=least[1], strict=True), np.uint8)
+        except ValueError as error:
+            said = str(error).lower()
+        if "premature end" in said or "no eoi" in said:
+            raise Held("the photo is cut short")
+        padding = _PADDING.search(said)
+        if padding is None:
+            break
         marker = bytes((0xFF, int(padding[2], 16)))
-        if bytes(int(padding[1])) + marker in data:
-            return _jpeg(data.replace(bytes(int(padding[1])) + marker, marker, 1), least)
+        shorter = data.replace(bytes(int(padding[1])) + marker, marker, 1)
+        if len(shorter) == len(data):
+            break
+        data = shorter  # some phones fill up with zeros between segments: harmless; anything else there is damage
     if "colorspace" in said or "cmyk" in said or "unsupported" in said:
         return np.asarray(Image.fromarray(_pillow(data, "jpeg")).resize(least, Image.Resampling.BOX), np.uint8)
     if jpeg_image_end(data) is None and not data.rstrip(b"\0").endswith(b"\xff\xd9"):  # cut inside a table, a marker or a block filled with zeros

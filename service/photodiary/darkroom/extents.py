@@ -1,7 +1,8 @@
 """How long a file says it is: where its picture ends, and whether all that it declares is there.  Standard library only, never decodes.
 
 Sources: ITU T.81 annex B (JPEG), CIPA DC-007 (multi-picture format), Google's Motion Photo 1.0 and Ultra HDR 1.1, RFC 9649 (WebP).
-Every loop moves forward by at least a byte of the file, so hostile lengths cost no time.
+Every loop moves forward by at least a byte of the file and ends after so many parts, so that hostile lengths cost neither time nor memory:
+`whole` runs in the daemon.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from photodiary.errors import Held, Unreadable
 
 MORE_BEHIND = (b"MPF\0", b"MotionPhoto", b"MicroVideo", b"hdrgm", b"GContainer")  # a JPEG whose head names one of these is longer than its picture
 UNWRITTEN = 4096  # zeros in a picture's bytes: place reserved for what did not come yet; a flat picture in VP8 has a thousand of them in a row
+MOST_MARKERS = 20_000  # of a JPEG that are looked at; phones write some dozens, and a few hundred where depth or film lies in XMP
+MOST_SCANS = 100  # of a JPEG; encoders write about ten, and each more makes the decoder walk through the whole picture again
+MOST_CHUNKS = {"png": 200_000, "webp": 10_000}  # many a PNG has one for every 8 kB
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -39,18 +43,40 @@ def whole(data: bytes) -> bool:
     return False
 
 
+def check_parts(data: bytes, kind: str) -> None:
+    """Raises Unreadable when a JPEG or PNG has more parts than any photo: a decoder would note or walk through them all."""
+    if kind == "jpeg":
+        markers = [marker for marker, _, _ in segments(data)]
+        if len(markers) == MOST_MARKERS or markers.count(0xDA) > MOST_SCANS:
+            raise Unreadable("damaged", "the picture data is damaged (it has too many parts)")
+    elif kind == "png":
+        at = 8
+        for _ in range(MOST_CHUNKS["png"]):
+            if at >= len(data):
+                return
+            at += 12 + int.from_bytes(data[at : at + 4], "big")
+        raise Unreadable("damaged", "the picture data is damaged (it has too many parts)")
+
+
 # -- JPEG ------------------------------------------------------------------------------------------------------------------------
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start of its content, end) up to the end of the picture; a scan's content reaches to the next marker.  Stops early when cut."""
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, start of its content, end) up to the end of the picture; a scan's content reaches to the next marker.
+
+    Stops early when cut, and when there are too many.
+    """
     at = 2
-    while found := _MARKER.search(data, at):
+    for _ in range(MOST_MARKERS):
+        found = _MARKER.search(data, at)
+        if found is None:
+            return
         marker, start = data[found.start() + 1], found.end()
         if marker == 0xD9:
             yield marker, start, start
             return
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # stands alone
+            yield marker, start, start
             at = start
             continue
         end = start + int.from_bytes(data[start : start + 2], "big")
@@ -67,13 +93,13 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def jpeg_image_end(data: bytes) -> int | None:
     """Where the main picture of a JPEG ends; None when its end mark is missing."""
-    return next((end for marker, _, end in _segments(data) if marker == 0xD9), None)
+    return next((end for marker, _, end in segments(data) if marker == 0xD9), None)
 
 
 def _jpeg_length(data: bytes) -> int | None:
     """What the file declares as its length, pictures and film behind the main one included; None when cut or unclear."""
     lengths, more, tables, image_end = [], False, [], None
-    for marker, start, end in _segments(data):
+    for marker, start, end in segments(data):
         if marker == 0xD9:
             image_end = end
         elif marker in (0xE1, 0xE2):
@@ -136,14 +162,15 @@ def check_webp(data: bytes) -> bytes:
         raise Held("the photo is cut short")
     if end < 30:
         raise Unreadable("not_a_photo", "it is too small for a photo")
-    at, pictures = 12, 0
+    at, pictures, chunks = 12, 0, 0
     while at + 8 <= end:
+        chunks += 1
         kind, start = data[at : at + 4], at + 8
         at = start + int.from_bytes(data[at + 4 : start], "little")
         if kind == bytes(4) or (kind in (b"VP8 ", b"VP8L", b"ANMF") and bytes(UNWRITTEN) in data[start:at]):
             raise Held("the photo is cut short")
-        if at > end:
-            raise Unreadable("damaged", "the picture data is damaged (a part is longer than the file)")
+        if at > end or chunks > MOST_CHUNKS["webp"]:
+            raise Unreadable("damaged", f"the picture data is damaged ({'a part is longer than the file' if at > end else 'it has too many parts'})")
         pictures += kind in (b"VP8 ", b"VP8L", b"ANMF")
         at += at % 2
     if not pictures:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 Eyes = list[list[float]]
 
+FACE, EYE = "frontalface_default", "eye_tree_eyeglasses"
 SIDE = 800  # pixels on the longer side of what the cascades look at; between 640 and 1600 nothing but the time changes
 LEAST_FACE = 1 / 12  # of SIDE
 LEAST_EYE = 1 / 12  # of the face's width
@@ -26,6 +27,12 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
     return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")
 
 
+def load() -> None:
+    """Have both cascades in memory."""
+    _cascade(FACE)
+    _cascade(EYE)
+
+
 def eyes(photo: Pixels) -> Eyes | None:
     """Both eyes of the largest face, [[x, y], [x, y]], left in the picture first, in pixels of `photo` (h, w, 3) RGB, centres at integers.
 
@@ -36,12 +43,12 @@ def eyes(photo: Pixels) -> Eyes | None:
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     grey = cv2.cvtColor(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     least = round(LEAST_FACE * SIDE)
-    faces = _cascade("frontalface_default").detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(least, least))
+    faces = _cascade(FACE).detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(least, least))
     if len(faces) == 0:
         return None
     x, y, w, h = max((tuple(map(int, face)) for face in faces), key=lambda face: face[2])
     least = round(LEAST_EYE * w)
-    boxes = _cascade("eye_tree_eyeglasses").detectMultiScale(
+    boxes = _cascade(EYE).detectMultiScale(
         np.ascontiguousarray(grey[y : y + round(LEVEL[1] * h), x : x + w]), scaleFactor=1.05, minNeighbors=3, minSize=(least, least)
     )
     centres = [(x + int(bx) + (int(bw) - 1) / 2, y + int(by) + (int(bh) - 1) / 2) for bx, by, bw, bh in boxes]

@@ -43,6 +43,7 @@ def read_header(data: bytes, max_megapixels: float) -> Header:
     kind = sniff(data)
     if kind is None:
         raise Unreadable("not_a_photo", NOT_A_PHOTO)
+    extents.check_parts(data, kind)
     wide = b""
     if kind == "webp":  # its decoder makes room for the picture as soon as it is opened
         data = photo_only(data, kind)

@@ -19,10 +19,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from photodiary.darkroom import decode, haar, warp
+from photodiary.darkroom import decode, haar, seccomp, warp
+from photodiary.darkroom.warmup import warm_up
+from photodiary.diary.takes import SIDE
 from photodiary.errors import Held, NoReader, Unreadable
 
 KEEP_BYTES = 100_000_000  # decoded photos a worker remembers
+MOST_FILES = 32
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 class Darkbox:
@@ -48,6 +52,9 @@ class Darkbox:
             self._kept.popitem(last=False)
         return photo
 
+    def forget(self, digest: str) -> None:
+        self._kept.pop(digest, None)
+
     def shrunk(self, digest: str, photo: decode.Photo, matrix: warp.Matrix) -> tuple[warp.Pixels, warp.Matrix]:
         """A smaller copy of the photo that still has more pixels than a warp by `matrix` shows, and the matrix for it.
 
@@ -69,6 +76,8 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
     matrix = np.array(head["matrix"], np.float64) if "matrix" in head else None
     scales = [abs(float(np.linalg.det(np.array(m)[:, :2]))) for m in (*head.get("matrices", ()), *([] if matrix is None else [matrix]))]
     need = max(scales, default=0.0) ** 0.5
+    if head["verb"] == "inspect" and not data:
+        box.forget(head["digest"])  # it is decoded as every photo is that is seen for the first time, so that equal ones get equal digests
     photo = box.photo(head["digest"], data, need)
     if photo is None:
         return {"missing": True}, b""
@@ -76,7 +85,9 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
     if verb == "inspect":
         header = photo.header
         width, height = header.upright
-        return {"format": header.format, "width": width, "height": height, "dates": vars(header.dates)}, b""
+        return {"format": header.format, "width": width, "height": height, "dates": vars(header.dates), "picture": photo.picture}, _signature(
+            box, head["digest"], photo
+        )
     if verb == "haar":
         return {"eyes": _haar(photo)}, b""
     if verb == "thumbnail":
@@ -89,6 +100,13 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
     if verb == "frame":
         return {}, warp.encode(warp.frame(photo.pixels, matrix @ photo.to_full(), size))
     raise ValueError(f"unknown request {verb!r}")
+
+
+def _signature(box: Darkbox, digest: str, photo: decode.Photo) -> bytes:
+    """The photo very small and grey: means of areas, from a copy that is shrunk anyway for the first look and still has 500 pixels or more."""
+    shrink = 250 / min(photo.pixels.shape[:2])
+    small, _ = box.shrunk(digest, photo, np.array([[shrink, 0, 0], [0, shrink, 0]]))
+    return bytes(cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA).tobytes())
 
 
 def _looks(box: Darkbox, digest: str, photo: decode.Photo, matrices: list[warp.Matrix], size: tuple[int, int]) -> tuple[dict[str, Any], bytes]:
@@ -131,25 +149,36 @@ def serve(connection: Connection, box: Darkbox) -> None:
             return
 
 
-def confine(memory_mb: int) -> None:
-    """Die with the daemon, gain no rights, stay within memory, dump no core, leave Ctrl-C to the daemon."""
-    libc = ctypes.CDLL(None)
-    libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+def confine(memory_mb: int) -> bool:
+    """Die with the daemon, gain no rights, stay within memory, leave no dump, and once all is loaded open, start and reach nothing any more.
+
+    Returns whether the kernel filters the calls (see seccomp.py); where it does not, the rest holds all the same.
+    """
+    libc, parent = ctypes.CDLL(None), os.getppid()
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit()
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # the limit on core files does not hold for a collector like systemd's: a crash would leave the photo there
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    cv2.ocl.setUseOpenCL(False)
+    warm_up()
+    os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 2)  # nothing that a photo makes a library say reaches the daemon's log
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
+    return seccomp.install()
 
 
 def main() -> None:
     descriptor, memory_mb, max_megapixels = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    parent = os.getppid()
-    confine(memory_mb)
-    if os.getppid() != parent:
-        return
-    serve(Connection(descriptor), Darkbox(max_megapixels))
+    filtered = confine(memory_mb)
+    connection = Connection(descriptor)
+    connection.send_bytes(json.dumps({"ready": True, "filtered": filtered}).encode())
+    serve(connection, Darkbox(max_megapixels))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ REASONS: dict[str, str] = {
     "cut_by_edge": "the face is cut by the edge of the photo",
     "not_this_person": "this seems to be somebody else",
     "unsure": "unsure where the eyes are",
+    "label_differs": "your eyes lie far from where the model is sure they are",
     "excluded": "left out by you",
+    "deleted": "deleted from the inbox",
     "forgotten": "being forgotten",
     "not_a_photo": "not a photo (its content is neither JPEG, PNG, WebP, AVIF nor HEIC)",
     "damaged": "damaged, could not be read",
@@ -100,6 +102,16 @@ def current(sightings: Iterable[Sighting], model: str) -> Sighting | None:
         if best is None or rank > best:
             best, chosen = rank, sighting
     return chosen
+
+
+SURE, GROSSLY = 3.0, 0.25  # % of IOD: of held-out faces this sure none was over 20 % off; of the IOD
+
+
+def differs_grossly(label: EyePair, model: Sighting) -> bool:
+    """Whether a label lies so far from where a model that is sure sees the only face's eyes that one of both must be mistaken."""
+    if model.eyes is None or model.expected_error is None or model.expected_error > SURE or model.faces != 1 or model.reason is not None:
+        return False
+    return label.distance(model.eyes) > GROSSLY * model.eyes.iod
 
 
 @dataclass(frozen=True)

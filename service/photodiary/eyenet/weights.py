@@ -54,7 +54,10 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         name, backbone = metadata["name"], str(config["backbone"])
         doubt, odds = (_numbers(config.get(key, ()), getattr(EyeNetConfig(), key)) for key in ("doubt", "odds"))
         net = EyeNet(EyeNetConfig(backbone, int(config["width"]), doubt, int(config.get("likeness", 0)), odds))
-        net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()})
+        tensors = {key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()}
+        if strange := [key for key, value in tensors.items() if not bool(torch.isfinite(value).all())]:
+            raise ValueError(f"{strange[0]} holds values that are no numbers")
+        net.load_state_dict(tensors)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
     net.eval().to(memory_format=torch.channels_last)

@@ -59,17 +59,22 @@ def _entries(root: bytes, below: bytes, globs: tuple[str, ...], listing: Listing
             yield entry
 
 
+def _unfollowed(path: str, flags: int) -> int:
+    """How a file of a stranger's is opened: no link is followed, no pipe waited for; folders are refused by `open` itself."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+
+
 def read(path: bytes, max_megabytes: float) -> tuple[bytes, Stamp, float]:
     """A regular file's bytes, its stamp and its modification time, from one opening that follows no link.
 
     Raises Held when it changes while it is read, is empty, or cannot be opened now; Unreadable when it is too large.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        handle = open(path, "rb", opener=_unfollowed)  # noqa: SIM115 - closed below
     except OSError as error:
         raise Held(f"it cannot be opened: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as handle:
-        before = os.fstat(descriptor)
+    with handle:
+        before = os.fstat(handle.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise Held("it is no regular file")
         if before.st_size == 0:
@@ -80,7 +85,7 @@ def read(path: bytes, max_megabytes: float) -> tuple[bytes, Stamp, float]:
             data = handle.read(before.st_size + 1)
         except OSError as error:
             raise Held(f"it cannot be read: {error.strerror}") from error
-        after = os.fstat(descriptor)
+        after = os.fstat(handle.fileno())
     if len(data) != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise Held("it is still being written")
     return data, Stamp(after.st_size, after.st_mtime_ns, after.st_ino), after.st_mtime
@@ -89,9 +94,8 @@ def read(path: bytes, max_megabytes: float) -> tuple[bytes, Stamp, float]:
 def digest(path: bytes) -> tuple[Digest, Stamp] | None:
     """SHA-256 and stamp of a regular file of any size, without keeping it in memory; None when it cannot be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as handle:
-            status = os.fstat(descriptor)
+        with open(path, "rb", opener=_unfollowed) as handle:
+            status = os.fstat(handle.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return None
             return Digest(hashlib.file_digest(handle, "sha256").hexdigest()), Stamp(status.st_size, status.st_mtime_ns, status.st_ino)

@@ -6,15 +6,16 @@ import math
 import os
 import stat
 import threading
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from photodiary.darkroom.darkroom import LOST
 from photodiary.diary.photo import retry_wait, shown_name
 from photodiary.errors import Held, NoReader, PhotodiaryError, WorkerLost
 from photodiary.inbox import files
+from photodiary.inbox.absence import Absence
 from photodiary.inbox.intake import Intake, Taken
 from photodiary.inbox.settle import InboxConfig, Pending, ignored_file, ignored_folder, observe, settled
 from photodiary.ledger import arrivals, wishes
@@ -38,16 +39,19 @@ class Nudge:
 class Inbox:
     """Owned by one thread; only `notice` may be called from another."""
 
-    def __init__(self, root: Path, config: InboxConfig, intake: Intake) -> None:
+    def __init__(self, root: Path, config: InboxConfig, intake: Intake, *, excluding: bool = False) -> None:
+        """excluding: a photo that is deleted from the inbox is left out of the film after a week."""
         self.root = root
         self.config = config
         self.intake = intake
         self.ledger = intake.ledger
+        self.absence = Absence(self.ledger, root, excluding=excluding, diary=intake.diary)
         self.problem: str | None = None
         self.scan_wanted = False
         self._known = arrivals.known_files(self.ledger)
         self._held = arrivals.held_files(self.ledger)
         self._pending: dict[bytes, Pending] = {}
+        self._due: deque[bytes] = deque()
         self._nudges: list[Nudge] = []
         self._lock = threading.Lock()
         self._ignored: dict[bytes, str] = {}
@@ -95,6 +99,7 @@ class Inbox:
             for path in gone:
                 del self._held[path]
         self._pending = pending
+        self.absence.look(self._known, listing.files, healthy=problem is None, now=now)
         for path in listing.ignored.keys() - self._ignored.keys():
             log.info(f"{shown_name(path)} is ignored: it is {listing.ignored[path]}, no regular file", code="file.ignored", diary=self.intake.diary)
         self._ignored = listing.ignored
@@ -149,20 +154,34 @@ class Inbox:
     def step(self, now: float, clock: float) -> bool:
         """Take in one file whose time has come.  Returns whether one was worked on."""
         self._listen(clock)
-        for path, pending in self._pending.items():
-            if self._is_waiting(path, pending, now) or not (pending.early or self._calm(pending, clock)):
-                continue
-            stamp = self._stamp(path)
-            if stamp is None:
-                del self._pending[path]
-                self.scan_wanted = True
-            elif stamp != pending.stamp:
-                self._pending[path] = observe(pending, stamp, clock)
-            else:
-                self._take(path, pending, calm=self._calm(pending, clock), now=now)
-            self._busy_at = clock
-            return True
-        return False
+        path = self._next(now, clock)
+        if path is None:
+            return False
+        pending, stamp = self._pending[path], self._stamp(path)
+        if stamp is None:
+            del self._pending[path]
+            self.scan_wanted = True
+        elif stamp != pending.stamp:
+            self._pending[path] = observe(pending, stamp, clock)
+        else:
+            self._take(path, pending, calm=self._calm(pending, clock), now=now)
+        self._busy_at = clock
+        return True
+
+    def _next(self, now: float, clock: float) -> bytes | None:
+        """A file whose time has come.  One look at all that wait finds all of them: a look for each would cost the square of their number."""
+        for look in (False, True):
+            if look:
+                self._due = deque(path for path, pending in self._pending.items() if self._is_due(path, pending, now, clock))
+            while self._due:
+                path = self._due.popleft()
+                pending = self._pending.get(path)
+                if pending is not None and self._is_due(path, pending, now, clock):
+                    return path
+        return None
+
+    def _is_due(self, path: bytes, pending: Pending, now: float, clock: float) -> bool:
+        return (pending.early or self._calm(pending, clock)) and not self._is_waiting(path, pending, now)
 
     def _calm(self, pending: Pending, clock: float) -> bool:
         return settled(pending, clock, self.config.wait_until_unchanged)
@@ -176,7 +195,7 @@ class Inbox:
         try:
             taken = self.intake.take(full, path, now=now, live=True, trusting=calm, whole=calm or pending.renamed)
         except (Held, WorkerLost) as error:
-            if calm:
+            if calm or isinstance(error, WorkerLost):
                 self._hold(path, pending.stamp, error, now=now)
             else:
                 self._pending[path] = Pending(pending.stamp, pending.since, early=False, renamed=pending.renamed)
@@ -213,10 +232,10 @@ class Inbox:
         before = self._held.get(path)
         if before is not None and before.stamp != stamp:
             before = None
-        since, tries = (now, 0) if before is None else (before.since, before.tries)
-        died_before = before is not None and before.reason.startswith(LOST)  # not just held before: only deaths make a photo dangerous
+        since, tries, deaths = (now, 0, 0) if before is None else (before.since, before.tries, before.deaths)
+        deaths += died  # not just holds: only deaths make a photo dangerous
         too_large = "MB are more than" in why
-        if (now - since >= A_DAY and not patient) or (died and died_before) or too_large:
+        if (now - since >= A_DAY and not patient) or (died and deaths > 1) or too_large:
             found = files.digest(os.path.join(os.fsencode(self.root), path))
             if found is not None:
                 digest, stamp = found
@@ -227,7 +246,7 @@ class Inbox:
         if before is None:
             log.warning(f"{shown_name(path)} waits{'' if patient else ' for more'}: {why}; it is tried again later", code="photo.held", diary=self.intake.diary)
         wait = min(retry_wait(tries + 1), SOON_INSTALLED_S) if patient else retry_wait(tries + 1)
-        waiting = Waiting(stamp, why, since, tries + 1, now + wait)
+        waiting = Waiting(stamp, why, since, tries + 1, now + wait, deaths)
         arrivals.hold(self.ledger, path, waiting)
         self._held[path] = waiting
 

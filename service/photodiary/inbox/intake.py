@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -35,6 +36,10 @@ class Taken:
     why: str | None = None
 
 
+def _enough(size: int) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Intake:
     """Takes files into one diary."""
@@ -46,6 +51,7 @@ class Intake:
     limits: DarkroomConfig
     zone: tzinfo
     spent: dict[Digest, float]  # seconds of work so far by photo, for the log line
+    room_for: Callable[[int], None] = _enough  # so many bytes; raises StorageTrouble when the disk has no room for them
 
     def take(self, path: bytes, name: bytes, *, now: float, live: bool, trusting: bool, whole: bool = True) -> Taken:
         """Take in the file at `path`, which the user knows as `name`.
@@ -70,6 +76,7 @@ class Intake:
             return Taken("known", digest, stamp)
         if not whole and not whole_by_itself(data):
             raise Held("more of it may be on its way")
+        self.room_for(len(data))
         try:
             if sniff(data[:SNIFFED]) is None:
                 raise Unreadable("not_a_photo", NOT_A_PHOTO)
@@ -90,6 +97,7 @@ class Intake:
         row = photos.NewPhoto(
             digest, len(data), seen.format, seen.width, seen.height, taken,
             None if taken is None else taken.utc(self.zone).timestamp(), original, stage, "undated" if taken is None else None,
+            seen.picture, seen.signature,
         )  # fmt: skip
         photos.insert_or_name(self.ledger, row, name, now)
         if taken is None:

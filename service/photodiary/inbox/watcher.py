@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,7 @@ class Watcher:
         self._told = told
         self._observer: BaseObserver | None = None
         self._armed_for: tuple[int, int] | None = None
+        self._trouble: str | None = None
 
     def check(self) -> bool:
         """Called at each scan: watch the folder that is there now.  Returns whether events can be expected."""
@@ -55,17 +57,21 @@ class Watcher:
         if self._observer is not None and here == self._armed_for and self._observer.is_alive() and all(e.is_alive() for e in self._observer.emitters):
             return True
         self.stop()
-        observer = Observer()
         try:
+            if not os.access(self._root, os.R_OK | os.X_OK):  # watchdog would count it as watched, and hear nothing for good
+                raise PermissionError(errno.EACCES, "Permission denied")
+            observer = Observer()  # refuses where no more of them are allowed
             target = os.path.realpath(self._root)  # a linked inbox yields no events unless followed
             observer.schedule(_Handler(os.fsencode(target), self._told), target, recursive=True)
             observer.start()
         except OSError as error:
-            log.warning(
-                f"the inbox {self._root} cannot be watched ({error}); new photos are found by the scan, a little later", code="watcher.deaf"
-            )  # fmt: skip
+            if str(error) != self._trouble:  # once, not at each scan
+                log.warning(
+                    f"the inbox {self._root} cannot be watched ({error}); new photos are found by the scan, a little later", code="watcher.deaf"
+                )  # fmt: skip
+            self._trouble = str(error)
             return False
-        self._observer, self._armed_for = observer, here
+        self._observer, self._armed_for, self._trouble = observer, here, None
         return True
 
     def stop(self) -> None:

@@ -26,13 +26,14 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A held file: why, since when (seconds since the epoch), how often tried, when next."""
+    """A held file: why, since when (seconds since the epoch), how often tried, when next, how many readers died over it."""
 
     stamp: Stamp
     reason: str
     since: float
     tries: int
     next_try: float
+    deaths: int = 0
 
 
 def known_files(ledger: Ledger) -> dict[bytes, Stamp]:
@@ -42,8 +43,8 @@ def known_files(ledger: Ledger) -> dict[bytes, Stamp]:
 
 def held_files(ledger: Ledger) -> dict[bytes, Waiting]:
     with ledger.read() as db:
-        rows = db.execute("SELECT path, size, mtime_ns, inode, reason, since, tries, next_try FROM arrivals").fetchall()
-    return {row[0]: Waiting(Stamp(row[1], row[2], row[3]), row[4], row[5], row[6], row[7]) for row in rows}
+        rows = db.execute("SELECT path, size, mtime_ns, inode, reason, since, tries, next_try, deaths FROM arrivals").fetchall()
+    return {row[0]: Waiting(Stamp(row[1], row[2], row[3]), *row[4:]) for row in rows}
 
 
 def remember(ledger: Ledger, path: bytes, stamp: Stamp, sha256: Digest) -> None:
@@ -51,7 +52,8 @@ def remember(ledger: Ledger, path: bytes, stamp: Stamp, sha256: Digest) -> None:
     with ledger.write() as db:
         db.execute(
             "INSERT INTO files (path, size, mtime_ns, inode, photo_id) SELECT ?, ?, ?, ?, id FROM photos WHERE sha256 = ?"
-            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, photo_id = excluded.photo_id",
+            " ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, photo_id = excluded.photo_id,"
+            " gone_since = NULL",
             (path, stamp.size, stamp.mtime_ns, stamp.inode, sha256),
         )
         db.execute("DELETE FROM arrivals WHERE path = ?", (path,))
@@ -61,8 +63,8 @@ def hold(ledger: Ledger, path: bytes, waiting: Waiting) -> None:
     stamp = waiting.stamp
     with ledger.write() as db:
         db.execute(
-            "INSERT OR REPLACE INTO arrivals (path, size, mtime_ns, inode, reason, since, tries, next_try) VALUES (?,?,?,?,?,?,?,?)",
-            (path, stamp.size, stamp.mtime_ns, stamp.inode, waiting.reason, waiting.since, waiting.tries, waiting.next_try),
+            "INSERT OR REPLACE INTO arrivals (path, size, mtime_ns, inode, reason, since, tries, next_try, deaths) VALUES (?,?,?,?,?,?,?,?,?)",
+            (path, stamp.size, stamp.mtime_ns, stamp.inode, waiting.reason, waiting.since, waiting.tries, waiting.next_try, waiting.deaths),
         )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 
 from photodiary.diary.calendar import Taken
 from photodiary.diary.photo import Digest, Stage
-from photodiary.ledger import verdicts, wishes
+from photodiary.ledger import labels, takes, verdicts, wishes
 from photodiary.ledger.photos import PhotoRow, find_within, move
 from photodiary.ledger.store import Connection, Ledger
 
@@ -44,6 +44,10 @@ def heed(ledger: Ledger, zone: tzinfo, now: float) -> bool:
                 _exclude(db, photo)
             elif wish.details["kind"] == verdicts.RESTORED:
                 _restore(db, photo)
+            elif wish.details["kind"] == labels.LABELLED:
+                labels.heed(db, photo)
+            elif wish.details["kind"] in (verdicts.DELETED, verdicts.RETURNED):
+                _follow_inbox(db, photo)
             else:
                 _redate(db, photo, datetime.fromisoformat(wish.details["value"]), zone)
         wishes.fulfil_within(db, wish.id, {"photos": len(wish.details["sha256"])}, now)
@@ -56,6 +60,15 @@ def _exclude(db: Connection, photo: PhotoRow) -> None:
         db.execute("UPDATE photos SET reason = 'excluded' WHERE id = ?", (photo.id,))
     elif photo.stage is not Stage.QUARANTINED:
         move(db, photo, Stage.EXCLUDED, reason="excluded")
+
+
+def _follow_inbox(db: Connection, photo: PhotoRow) -> None:
+    """Out when its files were deleted, back when they returned: as things stand now, and never against a person's word."""
+    decided = verdicts.in_force(db, photo.id)
+    if photo.stage is Stage.EXCLUDED and photo.reason == "deleted" and not decided.deleted:
+        _restore(db, photo)
+    elif photo.stage not in (Stage.EXCLUDED, Stage.QUARANTINED) and decided.deleted and decided.excluded is None:
+        move(db, photo, Stage.EXCLUDED, reason="deleted")
 
 
 def _restore(db: Connection, photo: PhotoRow) -> None:
@@ -76,7 +89,8 @@ def _redate(db: Connection, photo: PhotoRow, wall: datetime, zone: tzinfo) -> No
     """To another place of the film, or for the first time into it: a frame is made anew where there was one, for it is named by its date."""
     utc = Taken(wall, None, "person").utc(zone).timestamp()
     db.execute("UPDATE photos SET taken_wall = ?, taken_offset_s = NULL, taken_utc = ?, taken_from = 'person' WHERE id = ?", (wall.isoformat(), utc, photo.id))
+    takes.moved(db, photo.id)
     if photo.stage is Stage.UNDATED:
         move(db, photo, Stage.RECEIVED, reason=None)
-    elif photo.in_film and photo.stage in (Stage.ALIGNED, Stage.DOUBTFUL):
+    elif photo.frame is not None and photo.stage in (Stage.ALIGNED, Stage.DOUBTFUL):
         move(db, photo, Stage.LOCATED)

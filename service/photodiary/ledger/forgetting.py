@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from photodiary.diary.photo import Digest, shown_name
-from photodiary.ledger import wishes
+from photodiary.ledger import takes, wishes
 from photodiary.ledger.store import Connection, Ledger
 
 KIND = "forget"
@@ -94,7 +94,7 @@ def wipe(ledger: Ledger, digests: Sequence[Digest], now: float) -> None:
 
 
 def _wipe_one(db: Connection, digest: Digest) -> None:
-    row = db.execute("SELECT id FROM photos WHERE sha256 = ?", (digest,)).fetchone()
+    row = db.execute("SELECT * FROM photos WHERE sha256 = ?", (digest,)).fetchone()
     if row is None:
         return
     photo_id = row["id"]
@@ -104,6 +104,8 @@ def _wipe_one(db: Connection, digest: Digest) -> None:
     for table in ("likenesses", "sightings", "verdicts", "names", "files"):
         db.execute(f"DELETE FROM {table} WHERE photo_id = ?", (photo_id,))
     db.execute("DELETE FROM photos WHERE id = ?", (photo_id,))
+    if row["take"] is not None:
+        takes.regroup(db, row["take"])
     db.executemany("DELETE FROM arrivals WHERE path = ?", [(name,) for name in names])
     _wipe_mentions(db, digest, names)
 

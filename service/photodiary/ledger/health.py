@@ -42,4 +42,6 @@ def send_back(ledger: Ledger, frame: str) -> None:
     """A frame is missing or damaged: one that is in the film is made again; one that is not, once its photo is put back."""
     reels.frame_lost(ledger, frame)
     with ledger.write() as db:
-        db.execute(f"UPDATE photos SET frame = NULL, frame_bytes = NULL, matrix = NULL, canvas_id = NULL WHERE frame = ? AND NOT ({photos.IN_FILM})", (frame,))
+        db.execute(
+            f"UPDATE photos SET frame = NULL, frame_bytes = NULL, matrix = NULL, canvas_id = NULL WHERE frame = ? AND NOT ({photos.COULD_SHOW})", (frame,)
+        )

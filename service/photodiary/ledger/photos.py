@@ -11,17 +11,21 @@ from photodiary.diary.calendar import Taken
 from photodiary.diary.canvas import Matrix
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage, is_legal, retry_wait
+from photodiary.diary.takes import Signature
 from photodiary.errors import IllegalMove
-from photodiary.ledger import forgetting, verdicts
+from photodiary.ledger import forgetting, placed, takes, verdicts
 from photodiary.ledger.store import Connection, Ledger, Row
 
-IN_FILM = "frame IS NOT NULL AND stage IN ('aligned', 'doubtful', 'located', 'received')"  # a stale frame stays until the new one is there
+COULD_SHOW = takes.could_show()
 FILM_ORDER = "taken_wall, taken_utc, sha256"
 
 
 @dataclass(frozen=True)
 class PhotoRow:
-    """A photo as the ledger has it.  `taken` is None while undated; `sighting` is the current one."""
+    """A photo as the ledger has it.  `taken` is None while undated; `sighting` is the current one.
+
+    in_film: it shows; other_take: it could, but another photo of the same moment does, or a person left that picture out.
+    """
 
     id: int
     sha256: Digest
@@ -42,10 +46,8 @@ class PhotoRow:
     canvas_id: int | None
     tries: int
     deaths: int
-
-    @property
-    def in_film(self) -> bool:
-        return self.frame is not None and self.stage in (Stage.ALIGNED, Stage.DOUBTFUL, Stage.LOCATED, Stage.RECEIVED)
+    in_film: bool
+    other_take: bool
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,13 @@ class NewPhoto:
     original: str | None
     stage: Stage
     reason: str | None = None
+    picture: str | None = None  # a digest of its pixels, and the photo very small: see diary/takes.py
+    signature: Signature | None = None
 
 
-_SELECT = """SELECT photos.*, s.by, s.left_x, s.left_y, s.right_x, s.right_y, s.expected_error, s.reason AS s_reason, s.faces
-FROM photos LEFT JOIN sightings s ON s.id = photos.sighting_id"""
+def _select(db: Connection) -> str:
+    return f"""SELECT photos.*, s.by, s.left_x, s.left_y, s.right_x, s.right_y, s.expected_error, s.reason AS s_reason, s.faces,
+        {takes.shows(db)} AS in_film, {COULD_SHOW} AS could_show FROM photos LEFT JOIN sightings s ON s.id = photos.sighting_id"""
 
 
 def _row(row: Row) -> PhotoRow:
@@ -84,6 +89,7 @@ def _row(row: Row) -> PhotoRow:
         taken=taken, received_at=row["received_at"], original=row["original"], stage=Stage(row["stage"]), doubtful=bool(row["doubtful"]),
         reason=row["reason"], sighting=sighting, sighting_id=row["sighting_id"], frame=row["frame"],
         matrix=None if row["matrix"] is None else _matrix(row["matrix"]), canvas_id=row["canvas_id"], tries=row["tries"], deaths=row["deaths"],
+        in_film=bool(row["in_film"]), other_take=bool(row["could_show"] and not row["in_film"]),
     )  # fmt: skip
 
 
@@ -112,8 +118,10 @@ def insert_or_name(ledger: Ledger, photo: NewPhoto, name: bytes, now: float) -> 
             ),
         ).rowcount  # fmt: skip
         add_name(db, photo.sha256, name, now)
-        known = None if added else find_within(db, photo.sha256)
-        if known is not None and known.stage is Stage.QUARANTINED and known.original is None:
+        known = find_within(db, photo.sha256)
+        if known is not None and added:
+            takes.note(db, known.id, photo.picture, photo.signature)
+        elif known is not None and known.stage is Stage.QUARANTINED and known.original is None:
             return _read_at_last(db, known, photo)
     return bool(added)
 
@@ -136,6 +144,7 @@ def _read_at_last(db: Connection, known: PhotoRow, photo: NewPhoto) -> bool:
     if verdicts.in_force(db, known.id).excluded:
         stage, reason = Stage.EXCLUDED, "excluded"
     move(db, known, stage, reason=reason)
+    takes.note(db, known.id, photo.picture, photo.signature)
     return True
 
 
@@ -151,7 +160,7 @@ def find(ledger: Ledger, sha256: Digest) -> PhotoRow | None:
 
 def find_within(db: Connection, sha256: Digest) -> PhotoRow | None:
     """`find` inside a transaction."""
-    row = db.execute(f"{_SELECT} WHERE sha256 = ?", (sha256,)).fetchone()
+    row = db.execute(f"{_select(db)} WHERE sha256 = ?", (sha256,)).fetchone()
     return None if row is None else _row(row)
 
 
@@ -167,7 +176,7 @@ def everything(ledger: Ledger) -> Iterator[tuple[PhotoRow, list[bytes]]]:
     with ledger.read() as db:
         for photo_id, name in db.execute("SELECT photo_id, name FROM names ORDER BY first_seen, name"):
             names.setdefault(photo_id, []).append(name)
-        rows = db.execute(f"{_SELECT} ORDER BY taken_wall IS NULL, {FILM_ORDER}").fetchall()
+        rows = db.execute(f"{_select(db)} ORDER BY taken_wall IS NULL, {FILM_ORDER}").fetchall()
     for row in rows:
         yield _row(row), names.get(row["id"], [])
 
@@ -177,8 +186,8 @@ def claim(ledger: Ledger, stage: Stage, now: float) -> PhotoRow | None:
 
     A photo that breaks whoever works on it thus waits longer each time instead of becoming a crash loop.
     """
-    query = f"{_SELECT} WHERE stage = ? AND next_try <= ? ORDER BY photos.id LIMIT 1"
     with ledger.read() as db:
+        query = f"{_select(db)} WHERE stage = ? AND next_try <= ? ORDER BY photos.id LIMIT 1"
         if db.execute(query, (stage, now)).fetchone() is None:
             return None
     with ledger.write() as db:
@@ -267,7 +276,11 @@ def append_sighting(
         if likeness is not None:
             db.execute("INSERT INTO likenesses VALUES (?, ?, ?, ?, ?)", (made.lastrowid, photo.id, sighting.by, *likeness))
         counts = made.lastrowid
-        if stage in (Stage.EXCLUDED, Stage.DOUBTFUL) and verdicts.in_force(db, photo.id).excluded is False:
+        label = placed.newest_id(db, photo.id)
+        if label is not None:  # a person's eyes count, whatever a model says
+            doubtful = placed.questioned(db, photo.id)
+            stage, reason, counts = Stage.LOCATED, "label_differs" if doubtful else None, label
+        elif stage in (Stage.EXCLUDED, Stage.DOUBTFUL) and verdicts.in_force(db, photo.id).excluded is False:
             # A person put it into the film: it stays there, whatever a model says later, with the eyes it had where the model sees none.
             if sighting.eyes is not None:
                 stage, doubtful = Stage.LOCATED, reason != "not_this_person"

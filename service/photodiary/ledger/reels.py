@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from photodiary.diary.canvas import Canvas, Framed, Matrix
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Stage
-from photodiary.ledger.photos import FILM_ORDER, IN_FILM, PhotoRow, move
+from photodiary.ledger import takes
+from photodiary.ledger.photos import COULD_SHOW, FILM_ORDER, PhotoRow, move
 from photodiary.ledger.store import Ledger
 
 
@@ -32,6 +33,7 @@ class ReelRow:
     fingerprint: str
     bytes: int
     rendered_at: float
+    sha256: str | None = None  # of the file; None for a film that was made before this was noted
 
 
 def all_canvases(ledger: Ledger) -> list[CanvasRow]:
@@ -98,7 +100,7 @@ def frame_lost(ledger: Ledger, frame: str) -> None:
     with ledger.write() as db:
         db.execute(
             "UPDATE photos SET stage = iif(stage = 'received', stage, 'located'), tries = 0, next_try = 0,"
-            f" frame = NULL, frame_bytes = NULL, matrix = NULL, canvas_id = NULL WHERE frame = ? AND {IN_FILM}",
+            f" frame = NULL, frame_bytes = NULL, matrix = NULL, canvas_id = NULL WHERE frame = ? AND {COULD_SHOW}",
             (frame,),
         )
 
@@ -112,19 +114,19 @@ def frame_paths(ledger: Ledger) -> set[str]:
 def film_frames(ledger: Ledger, canvas_id: int) -> list[str]:
     """Paths of the frames that are in the film, in wall-clock order.  Frames of another format wait for their new version."""
     with ledger.read() as db:
-        rows = db.execute(f"SELECT frame FROM photos WHERE {IN_FILM} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}", (canvas_id,))
+        rows = db.execute(f"SELECT frame FROM photos WHERE {takes.shows(db)} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}", (canvas_id,))
         return [row[0] for row in rows]
 
 
-def film_position(ledger: Ledger, photo: PhotoRow) -> int:
-    """Which frame of the film a photo is, counted from 1."""
+def film_position(ledger: Ledger, photo: PhotoRow) -> int | None:
+    """Which frame of the film a photo is, counted from 1; None for one that does not show."""
     with ledger.read() as db:
         row = db.execute(
-            f"SELECT count(*) FROM photos p JOIN photos me ON me.id = ? WHERE p.{IN_FILM.replace('stage', 'p.stage')}"
-            " AND (p.taken_wall, p.taken_utc, p.sha256) <= (me.taken_wall, me.taken_utc, me.sha256)",
+            f"SELECT count(*), max(photos.id = me.id) FROM photos JOIN photos me ON me.id = ? WHERE {takes.shows(db)}"
+            " AND (photos.taken_wall, photos.taken_utc, photos.sha256) <= (me.taken_wall, me.taken_utc, me.sha256)",
             (photo.id,),
         ).fetchone()
-    return int(row[0])
+    return int(row[0]) if row[1] else None
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,11 @@ def film_news(ledger: Ledger) -> FilmNews:
         since = db.execute("SELECT max(rendered_at) FROM reels").fetchone()[0] or 0.0
         row = db.execute(
             f"SELECT count(*), sum(framed_at > ?), min(CASE WHEN framed_at > ? THEN framed_at END), max(CASE WHEN framed_at > ? THEN framed_at END)"
-            f" FROM photos WHERE {IN_FILM}",
+            f" FROM photos WHERE {takes.shows(db)}",
             (since, since, since),
         ).fetchone()
         remaking = db.execute(
-            f"SELECT count(*) FROM photos WHERE {IN_FILM} AND tries <= 3 AND (stage = 'located' OR canvas_id <> (SELECT max(id) FROM canvases))"
+            f"SELECT count(*) FROM photos WHERE {takes.shows(db)} AND tries <= 3 AND (stage = 'located' OR canvas_id <> (SELECT max(id) FROM canvases))"
         ).fetchone()[0]
     return FilmNews(row[0], row[1] or 0, row[2], row[3], remaking)
 
@@ -158,12 +160,15 @@ def film_news(ledger: Ledger) -> FilmNews:
 def publish_reel(ledger: Ledger, reel: ReelRow) -> None:
     with ledger.write() as db:
         db.execute(
-            "INSERT INTO reels (path, frames, seconds, fingerprint, bytes, rendered_at) VALUES (?,?,?,?,?,?)",
-            (reel.path, reel.frames, reel.seconds, reel.fingerprint, reel.bytes, reel.rendered_at),
+            "INSERT INTO reels (path, frames, seconds, fingerprint, bytes, rendered_at, sha256) VALUES (?,?,?,?,?,?,?)",
+            (reel.path, reel.frames, reel.seconds, reel.fingerprint, reel.bytes, reel.rendered_at, reel.sha256),
         )
 
 
 def newest_reel(ledger: Ledger) -> ReelRow | None:
     with ledger.read() as db:
-        row = db.execute("SELECT path, frames, seconds, fingerprint, bytes, rendered_at FROM reels ORDER BY id DESC LIMIT 1").fetchone()
-    return None if row is None else ReelRow(*row)
+        row = db.execute("SELECT * FROM reels ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return None
+    digest = row["sha256"] if "sha256" in row.keys() else None  # noqa: SIM118 - a reader may meet a diary that no program since has opened for writing
+    return ReelRow(row["path"], row["frames"], row["seconds"], row["fingerprint"], row["bytes"], row["rendered_at"], digest)

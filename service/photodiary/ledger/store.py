@@ -44,18 +44,29 @@ class Ledger:
             else:
                 if not self.path.exists():
                     raise LedgerTrouble(f"{self.path}: there is no diary database yet; start `photodiary run` or `photodiary scan --once` first")
-                with self._opened("ro"):
-                    self._check_version()
+                self._open_to_read()
         except BaseException as error:
             if self._lock_fd >= 0:
                 os.close(self._lock_fd)
-            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+            if _disk_refuses(error):
                 raise StorageTrouble(f"{self.path}: the diary database cannot be opened: {error}") from error
             if isinstance(error, sqlite3.DatabaseError):
                 raise LedgerTrouble(f"{self.path}: the diary database cannot be opened: {error}") from error
             if isinstance(error, OSError):
                 raise StorageTrouble(f"{folder}: the archive cannot be used: {error.strerror}") from error
             raise
+
+    def _open_to_read(self) -> None:
+        """Also readers need a little room beside the database; on a full disk one that nobody has open, and whose log is empty, is read without."""
+        try:
+            with self._opened("ro"):
+                self._check_version()
+        except sqlite3.OperationalError as error:
+            log = self.path.with_name(f"{FILE}-wal")
+            if not _disk_refuses(error) or (log.exists() and log.stat().st_size > 0):
+                raise
+            with self._opened("ro&immutable=1"):
+                self._check_version()
 
     @contextmanager
     def _opened(self, mode: str) -> Iterator[None]:
@@ -81,21 +92,29 @@ class Ledger:
             raise LedgerTrouble(f"{self.path}: made by a newer photodiary (version {version}, this one knows {len(MIGRATIONS)}); install that again")
         return version
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there is nothing in it, not even tables: its making was interrupted."""
+        return self._check_version() == 0
+
     def _migrate(self) -> None:
         version = self._check_version()
         if 0 < version < len(MIGRATIONS):
             with sqlite3.connect(self.path.with_name(f"ledger-before-{version + 1}.sqlite3")) as copy:
                 self._db.backup(copy)
             copy.close()
-        for number in range(version, len(MIGRATIONS)):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+        if version == len(MIGRATIONS):
+            return
+        self._db.execute("BEGIN IMMEDIATE")  # all steps or none: whoever is interrupted meets the diary as it was
+        try:
+            for number in range(version, len(MIGRATIONS)):
                 MIGRATIONS[number](self._db)
                 self._db.execute(f"PRAGMA user_version={number + 1}")
-                self._db.execute("COMMIT")
-            except BaseException:
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-                raise
+            raise
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -167,6 +186,12 @@ class Ledger:
                 os.close(self._lock_fd)
             else:
                 self._db.close()
+
+
+def _disk_refuses(error: BaseException) -> bool:
+    """Whether it is the disk that is full or refuses, and nothing is said about the database itself."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return isinstance(error, sqlite3.OperationalError) and name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN"))
 
 
 def _quote(path: Path) -> str:

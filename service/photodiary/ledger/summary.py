@@ -8,8 +8,8 @@ from datetime import date, datetime, time
 from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage
-from photodiary.ledger import reels
-from photodiary.ledger.photos import IN_FILM
+from photodiary.ledger import reels, takes
+from photodiary.ledger.photos import COULD_SHOW
 from photodiary.ledger.store import Ledger
 
 DAY_STARTS = time(4)
@@ -17,12 +17,13 @@ DAY_STARTS = time(4)
 
 @dataclass(frozen=True)
 class Counts:
-    """stages: photos by stage, every stage present; duplicates: further names of known photos."""
+    """stages: photos by stage, every stage present; duplicates: further names of known photos; other_takes: could show, another of the moment does."""
 
     total: int
     stages: dict[str, int]
     in_film: int
     duplicates: int
+    other_takes: int = 0
 
 
 def counts(ledger: Ledger) -> Counts:
@@ -31,8 +32,8 @@ def counts(ledger: Ledger) -> Counts:
         stages.update({row[0]: row[1] for row in db.execute("SELECT stage, count(*) FROM photos GROUP BY stage")})
         # A photo that is in doubt and in the film counts as doubtful also while its frame is being made again.
         names, named = db.execute("SELECT count(*), count(DISTINCT photo_id) FROM names").fetchone()
-        in_film = db.execute(f"SELECT count(*) FROM photos WHERE {IN_FILM}").fetchone()[0]
-    return Counts(sum(stages.values()), stages, in_film, names - named)
+        could, in_film = db.execute(f"SELECT count(*), coalesce(sum({takes.shows(db)}), 0) FROM photos WHERE {COULD_SHOW}").fetchone()
+    return Counts(sum(stages.values()), stages, in_film, names - named, could - in_film)
 
 
 def labels(ledger: Ledger) -> dict[str, int]:
@@ -45,7 +46,9 @@ def labels(ledger: Ledger) -> dict[str, int]:
 def film_missing(ledger: Ledger) -> list[dict[str, str]]:
     """Days that have photos but none in the film, each with the reason of its first photo."""
     with ledger.read() as db:
-        rows = db.execute(f"SELECT taken_wall, reason, stage, {IN_FILM} AS shown FROM photos WHERE taken_wall IS NOT NULL ORDER BY taken_wall").fetchall()
+        rows = db.execute(
+            f"SELECT taken_wall, reason, stage, {takes.shows(db)} AS shown, {COULD_SHOW} AS could FROM photos WHERE taken_wall IS NOT NULL ORDER BY taken_wall"
+        ).fetchall()
     shown: set[date] = set()
     missing: dict[date, str] = {}
     for row in rows:
@@ -53,25 +56,25 @@ def film_missing(ledger: Ledger) -> list[dict[str, str]]:
         if row["shown"]:
             shown.add(day)
         else:
-            missing.setdefault(day, REASONS.get(row["reason"] or "", row["reason"]) or f"not yet through ({row['stage']})")
+            reason = "another take of the same moment shows" if row["could"] else REASONS.get(row["reason"] or "", row["reason"])
+            missing.setdefault(day, reason or f"not yet through ({row['stage']})")
     return [{"day": day.isoformat(), "reason": reason} for day, reason in missing.items() if day not in shown]
 
 
 def disk(ledger: Ledger) -> dict[str, int]:
-    """Bytes by kind, as the ledger knows them."""
+    """Bytes of originals and frames, as the ledger knows them."""
     with ledger.read() as db:
         originals, frames = db.execute(
             "SELECT coalesce(sum(bytes) FILTER (WHERE original IS NOT NULL), 0), coalesce(sum(frame_bytes), 0) FROM photos"
         ).fetchone()
-    reel = reels.newest_reel(ledger)
-    return {"originals": originals, "frames": frames, "films": 0 if reel is None else reel.bytes}
+    return {"originals": originals, "frames": frames}
 
 
 def not_in_film(ledger: Ledger) -> list[tuple[str, int]]:
     """Why photos are left out, could not be read or wait for a date: sentences and how many."""
     with ledger.read() as db:
         rows = db.execute(
-            f"SELECT coalesce(reason, stage), count(*) FROM photos WHERE NOT ({IN_FILM}) AND stage NOT IN ('received', 'located') GROUP BY 1 ORDER BY 2 DESC"
+            f"SELECT coalesce(reason, stage), count(*) FROM photos WHERE NOT ({COULD_SHOW}) AND stage NOT IN ('received', 'located') GROUP BY 1 ORDER BY 2 DESC"
         ).fetchall()
     return [(REASONS.get(row[0], row[0]), row[1]) for row in rows]
 

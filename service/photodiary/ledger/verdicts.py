@@ -1,4 +1,4 @@
-"""What a person decided about a photo, other than its eyes: append-only, undone by a later verdict."""
+"""What a person decided about a photo, other than its eyes, or did to its file in the inbox: append-only, undone by a later verdict."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from datetime import datetime
 from photodiary.ledger.store import Connection
 
 EXCLUDED, RESTORED, REDATED = "excluded", "restored", "redated"
+DELETED, RETURNED = "deleted", "returned"  # from and to the inbox; a person's word about the photo itself goes before them
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One decision.  value: the wall clock of a redating, ISO without offset; made_at in seconds since the epoch."""
+    """One decision.  made_at in seconds since the epoch.
+
+    value: the wall clock of a redating, ISO without offset; since when a deleted photo's files were gone, ISO in UTC; "keep" for one that
+    returned because deleted photos are kept now.
+    """
 
     kind: str
     value: str | None
@@ -21,10 +26,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class InForce:
-    """What counts now.  excluded: None when a person never said so or otherwise; redated: the wall clock that a person set."""
+    """What counts now.  excluded: None when a person never said so or otherwise; redated: the wall clock that a person set.
+
+    deleted: its files were gone from the inbox for a week, and did not return since.
+    """
 
     excluded: bool | None
     redated: datetime | None
+    deleted: bool = False
 
 
 def history(db: Connection, photo_id: int) -> list[Verdict]:
@@ -35,13 +44,15 @@ def history(db: Connection, photo_id: int) -> list[Verdict]:
 
 def in_force(db: Connection, photo_id: int) -> InForce:
     """The newest decision of each sort."""
-    excluded, redated = None, None
+    excluded, redated, deleted = None, None, False
     for verdict in history(db, photo_id):
         if verdict.kind in (EXCLUDED, RESTORED):
             excluded = verdict.kind == EXCLUDED
+        elif verdict.kind in (DELETED, RETURNED):
+            deleted = verdict.kind == DELETED
         elif verdict.kind == REDATED and verdict.value is not None:
             redated = datetime.fromisoformat(verdict.value)
-    return InForce(excluded, redated)
+    return InForce(excluded, redated, deleted)
 
 
 def append(db: Connection, photo_id: int, kind: str, value: str | None, now: float) -> None:

@@ -12,7 +12,7 @@ import structlog
 import torch
 
 from photodiary.diary.eyes import EyePair, Point, Sighting
-from photodiary.errors import PhotodiaryError
+from photodiary.errors import DeviceLost, PhotodiaryError
 from photodiary.eyenet import weights
 from photodiary.eyenet.framing import FramingConfig, padded
 from photodiary.eyenet.likeness import Gallery, stored
@@ -44,6 +44,8 @@ class EyeLocator:
         """Load and warm up; a GPU that cannot make one real prediction gives way to the CPU.  Raises BadModel."""
         net, self.name, self.sha256 = weights.load(path, sha256=sha256)
         self._net = folded(net)
+        self._config = config
+        self.trouble: str | None = None
         self.framing = framing or FramingConfig()
         self._looking = Looking(self._ask, self.framing)
         self.device = _choose(config.device)
@@ -54,13 +56,17 @@ class EyeLocator:
             if self.device == "cpu":
                 raise
             log.warning(f"the GPU cannot be used ({str(error).splitlines()[0]}); the CPU does it", code="locator.cpu")
+            self._net = folded(weights.load(path, sha256=self.sha256)[0])  # what lies on a card that broke down may not come back from it
             self.device = "cpu"
             self._precision = _precision(config.precision, "cpu")
             self._warm_up()
+        self._settle()
+
+    def _settle(self) -> None:
         # In float32 a processor's sums depend on a batch's size, so there photos go through one by one.
         self.together = TOGETHER[self.device] if self.device == "cuda" or self._precision == torch.bfloat16 else 1
         if self.device == "cpu":
-            torch.set_num_threads(config.threads or max(1, min(USABLE, len(os.sched_getaffinity(0)) - 1)))
+            torch.set_num_threads(self._config.threads or max(1, min(USABLE, len(os.sched_getaffinity(0)) - 1)))
 
     def _warm_up(self) -> None:
         self._net.to(self.device)
@@ -96,11 +102,39 @@ class EyeLocator:
         return located
 
     def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
-        """The same for several photos at once; one whose view raises gets its error.  The answers do not depend on who is asked for together."""
+        """The same for several photos at once; one whose view raises gets its error.  The answers do not depend on who is asked for together.
+
+        A card without room for them gets fewer at once from then on, and in the end the CPU takes over.  Raises DeviceLost when the card is gone.
+        """
+        faces: list[list[Face] | PhotodiaryError] = []
+        while len(faces) < len(views):
+            try:
+                faces += self._looking.faces_of(views[len(faces) : len(faces) + max(1, self.together)])
+            except torch.OutOfMemoryError:
+                self._take_less()
+            except RuntimeError as error:  # torch's word for a card that does not answer any more
+                if self.device == "cpu" or not _of_the_card(error):
+                    raise
+                raise DeviceLost(f"the graphics card has failed ({str(error).splitlines()[0]})") from error
         return [
-            faces if isinstance(faces, PhotodiaryError) else self._chosen(view, faces, gallery)
-            for view, faces, gallery in zip(views, self._looking.faces_of(views), galleries, strict=True)
+            found if isinstance(found, PhotodiaryError) else self._chosen(view, found, gallery)
+            for view, found, gallery in zip(views, faces, galleries, strict=True)
         ]
+
+    def _take_less(self) -> None:
+        """After running out of memory: half as many photos at once, and with one alone the CPU."""
+        if self.device == "cpu":
+            raise MemoryError("the network has no room for a single photo")
+        torch.cuda.empty_cache()
+        if self.together > 1:
+            self.together //= 2
+            self.trouble = f"the graphics card is short of memory: {self.together} photos at once go through it, not {TOGETHER[self.device]}"
+        else:
+            self.device, self._precision = "cpu", _precision(self._config.precision, "cpu")
+            self._net.to("cpu")
+            self._settle()
+            self.trouble = "the graphics card has no room for a single photo: the processor finds the eyes until the next start"
+        log.warning(self.trouble, code="locator.memory", device=self.device, together=self.together)
 
     def _chosen(self, view: View, faces: list[Face], gallery: Gallery | None) -> Located:
         known = [face.embedding for face in faces if face.embedding is not None]
@@ -111,6 +145,10 @@ class EyeLocator:
         sighting = Sighting(self.name, _rounded(chosen.face.eyes), round(chosen.expected_error, 2), chosen.reason, chosen.faces)
         embedding = chosen.face.embedding
         return Located(sighting, None if embedding is None else stored(embedding), chosen.log_odds)
+
+
+def _of_the_card(error: RuntimeError) -> bool:
+    return isinstance(error, torch.AcceleratorError) or any(name in str(error) for name in ("CUDA", "cuDNN", "CUBLAS"))
 
 
 def _choose(device: str) -> str:

@@ -45,6 +45,7 @@ class Locator(Protocol):
     `locate` always answers: eyes in upright pixels of the photo with an expected error in % of IOD, or no eyes with a reason.  With a
     gallery, a face that is like it wins over others, and one that is unlike it is said to be somebody else's.
     `locate_all` does so for up to `together` photos at once, with the same answers; a photo whose view raises gets its error.
+    `device` and `together` may change while it works; `trouble` then says why, in words for `status`.
     """
 
     @property
@@ -55,6 +56,8 @@ class Locator(Protocol):
     def device(self) -> str: ...
     @property
     def together(self) -> int: ...
+    @property
+    def trouble(self) -> str | None: ...
     def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]: ...
     def locate(self, view: View, gallery: Gallery | None = None) -> Located: ...
 

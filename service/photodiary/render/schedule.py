@@ -18,18 +18,20 @@ class RenderConfig:
 
     after_quiet_s: so long after the last new frame; at_latest_s: so long after the first new frame even while photos keep
     coming; first_after: the first film of a backlog after so many frames; at: "HH:MM" renders only once a day, at that time
-    in the diary's time zone.
+    in the diary's time zone.  keep_films: so many replaced films of earlier days stay.
     """
 
     after_quiet_s: float = 60.0
     at_latest_s: float = 600.0
     first_after: int = 50
     at: str = ""
+    keep_films: int = 2
 
     def __post_init__(self) -> None:
         require(
             (0 <= self.after_quiet_s <= self.at_latest_s <= 86_400, "after_quiet_s must be at least 0 and at most at_latest_s, that at most a day"),
             (self.first_after >= 1, "first_after must be at least 1"),
+            (0 <= self.keep_films <= 1000, "keep_films must be at least 0 and at most 1000"),
             (not self.at or _CLOCK.match(self.at) is not None, 'at must be empty or a time like "04:30"'),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -11,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
@@ -24,40 +22,35 @@ from photodiary.inbox.watcher import Watcher
 from photodiary.ledger import summary, wishes
 from photodiary.locate.views import Locator
 from photodiary.render.schedule import next_time
+from photodiary.run import card
 from photodiary.run.engine import Engine
 from photodiary.run.house import House, be_private
+from photodiary.run.signals import Signals
 from photodiary.settings import Settings, load
 
 log = structlog.get_logger()
 
 CHECK_EVERY_S = 10.0
+CHECK_WAITING_S = 3.0  # while a diary waits for its disk
 SUMMARY_AT = "04:00"
+SCHEDULER = "APScheduler"  # the name of its thread
 
 
 class Daemon:
-    """Runs until a signal ends it.  `run` returns the exit status."""
+    """Runs until a signal ends it.  `run` returns the exit status.  asked: listens already, so that no signal comes too early."""
 
-    def __init__(self, config: Path, settings: Settings, locator: Callable[[Settings], Locator]) -> None:
+    def __init__(self, config: Path, settings: Settings, locator: Callable[[Settings], Locator], asked: Signals) -> None:
         self._config = config
         self._settings = settings
         self._make_locator = locator
         self._locator: Locator | None = None
         self._before: tuple[Settings, Locator | None] | None = None  # what worked, until a new configuration has been seen to work
-        self._wake = threading.Event()
-        self._stop = False
-        self._reload = False
-        self._nudged = False
+        self._asked = asked
+        self._told: dict[str, str] = {}  # why diaries wait, by name
 
     def run(self) -> int:
         be_private()
-        for number, handler in (
-            (signal.SIGTERM, self._on_stop),
-            (signal.SIGINT, self._on_stop),
-            (signal.SIGHUP, self._on_hup),
-            (signal.SIGUSR1, self._on_nudge),
-        ):
-            signal.signal(number, handler)
-        while True:
+        while not self._asked.stop:
             try:
                 status = self._live()
             except PhotodiaryError as error:
@@ -68,24 +61,12 @@ class Daemon:
                 continue
             if status is not None:
                 return status
-
-    def _on_stop(self, number: int, frame: FrameType | None) -> None:
-        if self._stop:
-            os._exit(1)  # asked twice: leave at once, the ledger forgives it
-        self._stop = True
-        self._wake.set()
-
-    def _on_hup(self, number: int, frame: FrameType | None) -> None:
-        self._reload = True
-        self._wake.set()
-
-    def _on_nudge(self, number: int, frame: FrameType | None) -> None:
-        self._nudged = True
-        self._wake.set()
+        log.info("photodiary stopped before it began", code="daemon.stopped")
+        return 0
 
     def _live(self) -> int | None:
         """One life with one configuration.  Returns the exit status, or None to live again with a new one."""
-        engine = Engine(self._settings, self._resident)
+        engine = Engine(self._settings, self._resident, patient=self._before is None)  # a new configuration whose folders refuse is not taken over
         watchers = [Watcher(house.inbox.root, self._teller(engine, house)) for house in engine.houses]
         scheduler = self._schedule(engine)
         try:
@@ -95,7 +76,11 @@ class Daemon:
             scheduler.start()
             self._before = None
             logs.configure(self._settings.logs, several=len(engine.houses) > 1, journal=journal())
-            names = ", ".join(f"{house.name} ({house.inbox.root})" for house in engine.houses)
+            names = ", ".join(f"{house.name} ({house.inbox.root})" for house in engine.houses) or "nothing yet"
+            for name, why in engine.waiting.items():
+                if self._told.get(name) != why:
+                    log.warning(f"{name} has to wait: {why}; trying again", code="diary.waiting", diary=name)
+            self._told = dict(engine.waiting)
             log.info(f"photodiary {__version__} watches {names}; model {engine.locator.name} on {engine.locator.device}", code="daemon.started")
             return self._watch(engine, watchers)
         finally:
@@ -106,9 +91,9 @@ class Daemon:
             engine.close()
             log.info("photodiary stopped", code="daemon.stopped")
 
-    def _resident(self) -> Locator:
+    def _resident(self, settings: Settings) -> Locator:
         if self._locator is None:
-            self._locator = self._make_locator(self._settings)
+            self._locator = self._make_locator(settings)
         return self._locator
 
     @staticmethod
@@ -122,24 +107,30 @@ class Daemon:
         return tell
 
     def _watch(self, engine: Engine, watchers: list[Watcher]) -> int | None:
-        rearmed = time.monotonic()
+        rearmed, asked = time.monotonic(), self._asked
         self._tell(engine)
         while True:
-            self._wake.wait(CHECK_EVERY_S)
-            self._wake.clear()
-            if self._stop:
+            asked.wake.wait(CHECK_WAITING_S if engine.waiting else CHECK_EVERY_S)
+            asked.wake.clear()
+            if asked.stop:
                 return 0
-            if self._reload:
-                self._reload = False
+            if asked.reload:
+                asked.reload = False
                 if self._read_again():
                     return None
-            if self._nudged:
-                self._nudged = False
+            if engine.may_grow():
+                log.info("the disk has room again", code="disk.recovered")
+                return None
+            if asked.nudged:
+                asked.nudged = False
                 engine.nudge(scan=True)
             for loop in engine.loops:
                 if loop.gave_up or not loop.alive:
                     log.error(f"the {loop.name} loop has stopped; leaving, so that a restart mends it", code="daemon.broken", loop=loop.name)
                     return 1
+            if SCHEDULER not in {thread.name for thread in threading.enumerate()}:
+                log.error("the schedule has stopped; leaving, so that a restart mends it", code="daemon.broken", loop="schedule")
+                return 1
             self._tell(engine)
             if time.monotonic() - rearmed >= self._settings.inbox.scan_every:
                 rearmed = time.monotonic()
@@ -152,7 +143,7 @@ class Daemon:
         for house in engine.houses:
             reasons = engine.degraded(house)
             with suppress(StorageTrouble):  # a full disk is told by the loops; here it would end the daemon
-                wishes.note(house.ledger, degraded=reasons, **({"last_error": reasons[-1]} if reasons else {}))
+                wishes.note(house.ledger, degraded=reasons, model=card.at_work(engine.locator), **({"last_error": reasons[-1]} if reasons else {}))
 
     def _read_again(self) -> bool:
         """SIGHUP: a wrong configuration changes nothing."""
@@ -182,7 +173,7 @@ class Daemon:
 
         def plan_films() -> None:
             for house in engine.houses:
-                due = engine.film_due(house)
+                due = engine.filming.due(house)
                 if due is not None:
                     at = datetime.fromtimestamp(max(due, time.time()) + 0.1, UTC)
                     scheduler.add_job(render.nudge, "date", run_date=at, id=f"film of {house.name}", replace_existing=True)

@@ -101,7 +101,7 @@ def _by_oneself(settings: Settings, name: str, diary: DiarySettings, ledger: Led
     archive = Archive(diary.archive)
     archive.prepare()
     archive.sweep(reels.frame_paths(ledger))
-    rendering = Rendering(name, ledger, archive, settings.film)
+    rendering = Rendering(name, ledger, archive, settings.film, zone=settings.zone(name), keep_films=settings.render.keep_films)
     deciding.all_by_oneself(ledger, archive, settings.zone(name), rendering, show)
 
 
@@ -127,7 +127,6 @@ def _decide(options: argparse.Namespace, kind: str, value: datetime | None) -> i
     _, settings = said(options)
     from photodiary.ledger import deciding, photos
     from photodiary.run import once
-    from photodiary.run.why import shown
 
     name, diary = _diary(settings, options)
     ledger = _opened(diary)
@@ -141,16 +140,23 @@ def _decide(options: argparse.Namespace, kind: str, value: datetime | None) -> i
             photo = photos.find(ledger, before.sha256)
             if photo is not None:
                 when = "undated" if photo.taken is None else f"{photo.taken.wall:%-d %B %Y %H:%M}"
-                print(f"{photo.sha256[:12]}, {when}: {shown(photo, None, None) if not photo.in_film else 'in the film'}")
+                print(f"{photo.sha256[:12]}, {when}: {_where(ledger, photo)}")
     finally:
         ledger.close()
     print("the service makes the next film so" if not alone else "the next film is made so: `photodiary scan --once` makes it now, the service when it starts")
     return 0
 
 
+def _where(ledger: Ledger, photo: PhotoRow) -> str:
+    from photodiary.ledger import takes
+    from photodiary.run.why import shown
+
+    return "in the film" if photo.in_film else shown(photo, None, None, takes.of(ledger, photo.sha256))
+
+
 def forget(options: argparse.Namespace) -> int:
     _, settings = said(options)
-    from photodiary.ledger import forgetting
+    from photodiary.ledger import forgetting, takes
 
     name, diary = _diary(settings, options)
     ledger = _opened(diary)
@@ -159,11 +165,15 @@ def forget(options: argparse.Namespace) -> int:
         if not options.yes:
             for photo in chosen:
                 _ask(ledger, photo)
-        number = forgetting.wish(ledger, [photo.sha256 for photo in chosen], time.time())
+        digests = [photo.sha256 for photo in chosen]
+        others = sorted({other[:12] for digest in digests for other in takes.of(ledger, digest).others if other not in digests})
+        number = forgetting.wish(ledger, digests, time.time())
         _carried_out(settings, name, diary, ledger, number)
     finally:
         ledger.close()
     print(f"{len(chosen):,} photo{'s' if len(chosen) != 1 else ''} forgotten: nothing is left in the archive but the SHA-256")
+    if others:
+        print(f"{len(others):,} other take{'s' if len(others) != 1 else ''} of the same moment stay{'s' if len(others) == 1 else ''}: {', '.join(others)}")
     print(OUT_OF_REACH.format(inbox=diary.inbox, archive=diary.archive))
     return 0
 
@@ -208,7 +218,6 @@ def quarantine_retry(options: argparse.Namespace) -> int:
     from photodiary.diary.photo import Stage, shown_name
     from photodiary.ledger import photos, quarantine
     from photodiary.run import lock, once
-    from photodiary.run.why import shown
 
     name, diary = _diary(settings, options)
     ledger = _opened(diary)
@@ -237,7 +246,7 @@ def quarantine_retry(options: argparse.Namespace) -> int:
                 continue
             raw = photos.names_of(ledger, photo)
             if photo.stage is not Stage.QUARANTINED:
-                became = "in the film" if photo.in_film else shown(photo, None, None)
+                became = _where(ledger, photo)
             elif photo.original is None and not any(os.path.exists(os.path.join(os.fsencode(diary.inbox), name)) for name in raw):
                 became = "was not tried, its file is no longer in the inbox; `photodiary import` takes it in from elsewhere"
             else:

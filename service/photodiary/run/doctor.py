@@ -202,13 +202,23 @@ class Doctor:
             if reel is None:
                 return []
             path = self.archive.root / reel.path
-            what = checking.whole(path, reel.frames, lambda done: self.show(f"film: {done:,} photos")) if path.exists() else "it is missing"
+            what = self._wrong_with_film(path, reel)
             if what is None:
                 return []
             if reels.newest_reel(self.ledger) == reel and (self.alone or look == LOOKS - 1 or not _fresh(path)):
                 return [Finding("film", reel.path, f"the film is not whole: {what}", "`photodiary doctor --fix` makes it again")]
             time.sleep(SECOND_LOOK_S)  # its row is written right after the film is in its place
         return []
+
+    def _wrong_with_film(self, path: Path, reel: reels.ReelRow) -> str | None:
+        if not path.exists():
+            return "it is missing"
+        what = checking.whole(path, reel.frames, lambda done: self.show(f"film: {done:,} photos"))
+        try:
+            same = reel.sha256 is None or shelf.digest_of_file(self.archive, reel.path) == reel.sha256
+        except OSError as error:
+            return f"it cannot be read ({error.strerror})"
+        return what if what is not None or same else "its bytes are not those that were made"
 
 
 def _fresh(path: Path) -> bool:

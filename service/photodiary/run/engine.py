@@ -6,40 +6,42 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
 from photodiary.align.aligning import Aligning
-from photodiary.archive.store import Archive
+from photodiary.archive.reserve import FRAME, FRAMES, PHOTOS
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage
-from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped, StorageTrouble, Transient
+from photodiary.errors import DeviceLost, StorageTrouble, Transient
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.inbox.intake import Intake
-from photodiary.ledger import forgetting, photos, quarantine, reels, wishes
+from photodiary.ledger import photos, quarantine, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.locate.views import Locator
 from photodiary.render.rendering import Rendering
-from photodiary.render.schedule import due_at, next_time
-from photodiary.run import deciding
+from photodiary.run import card, deciding
+from photodiary.run.filming import Filming
 from photodiary.run.house import House
 from photodiary.run.lock import DaemonLock
 from photodiary.run.loop import LONGEST_SLEEP_S, Loop
+from photodiary.run.opening import Opened, can_open, open_diary
 from photodiary.settings import Settings
 
 log = structlog.get_logger()
 
 WISHES = ("import", "scan", "render", "refit", "decide", "forget", "retry")
-AFTER_TROUBLE_S = 60.0  # before a film that failed is tried again
 
 
 class Engine:
     """All diaries with one resident locator and one darkroom.  Made while holding every diary's lock; `close` lets go."""
 
-    def __init__(self, settings: Settings, locator: Callable[[], Locator], *, hurry: bool = False) -> None:
-        """hurry: nobody will drop more photos, so the picture format need not wait for quiet.
+    def __init__(self, settings: Settings, locator: Callable[[Settings], Locator], *, hurry: bool = False, patient: bool = False) -> None:
+        """hurry: nobody will drop more photos, so the picture format need not wait for quiet.  patient: a diary whose disk refuses now is left
+        out, its lock held, and stands in `waiting` with the reason.
 
         Takes the locks, opens the ledgers, sweeps up after a crash, then loads the model.
         Raises Busy, LedgerTrouble, StorageTrouble, BadModel.
@@ -49,15 +51,16 @@ class Engine:
         self.stopping = threading.Event()
         self.on_news: Callable[[], None] = lambda: None
         self._scan_wanted = threading.Event()
-        self._render_not_before: dict[str, float] = {}
         self.houses: list[House] = []
+        self.waiting: dict[str, str] = {}
         self.darkroom = Darkroom(settings.darkroom)
         self._locks: list[DaemonLock] = []
         self._ledgers: list[Ledger] = []
         try:
-            opened = [self._open(name) for name in settings.diary]
-            self.locator = locator()
-            self.houses = [self._build(*parts) for parts in opened]
+            opened = [found for name in settings.diary if (found := self._open(name, patient)) is not None]
+            self.settings, self._card_trouble = card.spared(settings, self._ledgers)
+            self.locator = locator(self.settings)
+            self.houses = [self._build(parts) for parts in opened]
         except BaseException:
             self._let_go()
             raise
@@ -67,33 +70,35 @@ class Engine:
             Loop("align", self._align, self._align_sleep, self._news),
             Loop("render", self._render, self._render_sleep, lambda: None),
         ]
+        self.filming = Filming(settings.render, self.loops[-1].beat)
 
-    def _open(self, name: str) -> tuple[str, DaemonLock, Archive, Ledger]:
-        archive = Archive(self.settings.diary[name].archive)
-        archive.prepare()
-        lock = DaemonLock(archive.root)
-        self._locks.append(lock)
-        ledger = Ledger(archive.root)
-        self._ledgers.append(ledger)
-        removed = archive.sweep(reels.frame_paths(ledger))
-        if removed:
-            log.info(f"tidied up after an interrupted run: {len(removed)} unfinished files removed", code="janitor.swept", diary=name, removed=len(removed))
-        photos.forgive_first_tries(ledger)
-        return name, lock, archive, ledger
+    def _open(self, name: str, patient: bool) -> Opened | None:
+        try:
+            return open_diary(self.settings, name, self._locks, self._ledgers)
+        except StorageTrouble as error:
+            if not patient:
+                raise
+            self.waiting[name] = str(error)
+            return None
 
-    def _build(self, name: str, lock: DaemonLock, archive: Archive, ledger: Ledger) -> House:
-        settings = self.settings
+    def may_grow(self) -> bool:
+        """Whether a diary that waits for its disk can be opened now, in a new life."""
+        return any(can_open(self.settings, name) for name in self.waiting)
+
+    def _build(self, parts: Opened) -> House:
+        settings, name, ledger, archive, reserve = self.settings, parts.name, parts.ledger, parts.archive, parts.reserve
         spent: dict[Digest, float] = {}
         zone = settings.zone(name)
-        intake = Intake(name, ledger, archive, self.darkroom, settings.darkroom, zone, spent)
-        wishes.note(ledger, model={"name": self.locator.name, "sha256": self.locator.sha256, "device": self.locator.device})
+        intake = Intake(name, ledger, archive, self.darkroom, settings.darkroom, zone, spent, lambda size: reserve.room_for(size + FRAME, PHOTOS))
+        with suppress(StorageTrouble):  # a full disk is told by the loops
+            wishes.note(ledger, model=card.at_work(self.locator))
         return House(
-            name, zone, lock, ledger, archive,
-            inbox=Inbox(settings.diary[name].inbox, settings.inbox, intake),
+            name, zone, parts.lock, ledger, archive, reserve,
+            inbox=Inbox(settings.diary[name].inbox, settings.inbox, intake, excluding=settings.diary[name].on_delete == "exclude"),
             importing=Importing(intake, settings.inbox.ignore),
             locating=Locating(name, ledger, archive, self.darkroom, self.locator, settings.doubt, spent),
             aligning=Aligning(name, ledger, archive, self.darkroom, settings.align_of(name), spent),
-            rendering=Rendering(name, ledger, archive, settings.film, self.stopping.is_set),
+            rendering=Rendering(name, ledger, archive, settings.film, self.stopping.is_set, zone, settings.render.keep_films, reserve),
         )  # fmt: skip
 
     def start(self) -> None:
@@ -194,10 +199,14 @@ class Engine:
         for house in self.houses:
             house.inbox.report(time.time())
         self._wake("align")  # the picture format waits for quiet
-        return min(house.inbox.wait_s(time.time(), time.monotonic()) for house in self.houses)
+        return min((house.inbox.wait_s(time.time(), time.monotonic()) for house in self.houses), default=LONGEST_SLEEP_S)
 
     def _locate(self) -> bool:
-        return self._each(lambda house: house.locating.step(time.time()))
+        try:
+            return self._each(lambda house: house.locating.step(time.time()))
+        except DeviceLost:
+            card.lost(self._ledgers)
+            raise
 
     def _align(self) -> bool:
         return self._each(self._align_one)
@@ -210,6 +219,8 @@ class Engine:
         if wish is not None:
             wishes.fulfil(house.ledger, wish.id, {"words": house.aligning.refit(now)}, now)
             return True
+        if photos.flowing(house.ledger, Stage.LOCATED, now):  # before one is claimed: the wait of who finds no room does not grow
+            house.reserve.room_for(FRAME, FRAMES)
         return house.aligning.step(now, self._quiet_s(house, now))
 
     def _quiet_s(self, house: House, now: float) -> float:
@@ -228,65 +239,22 @@ class Engine:
         due = [at for house in self.houses if (at := photos.next_due(house.ledger, stage)) is not None]
         return min(due) - time.time() if due else LONGEST_SLEEP_S
 
-    def film_due(self, house: House) -> float | None:
-        """When the next film of a diary is due, in seconds since the epoch."""
-        config, reel, news = self.settings.render, reels.newest_reel(house.ledger), reels.film_news(house.ledger)
-        last = 0.0 if reel is None else reel.rendered_at
-        due = due_at(config, news, has_film=reel is not None, zone=house.zone, last=last)
-        if due is None and reel is not None and not news.remaking:
-            plan = house.rendering.plan()
-            if plan is not None and plan.fingerprint != reel.fingerprint:  # the style changed, or a photo left the film
-                due = next_time(config.at, house.zone, last) if config.at else last + config.after_quiet_s
-        return due if due is None else max(due, self._render_not_before.get(house.name, 0.0))
-
     def _render(self) -> bool:
         return self._each(self._render_one)
 
     def _render_one(self, house: House) -> bool:
-        wish = wishes.oldest_open(house.ledger, "render")
-        forgotten = forgetting.to_wipe(house.ledger)
-        due = 0.0 if forgotten else self.film_due(house)
-        if reels.film_news(house.ledger).remaking or (wish is None and (due is None or due > time.time())):
-            return False
-        watched = wish or (wishes.oldest_open(house.ledger, "forget") if forgotten else None)
-        try:
-            full = bool(wish and wish.details.get("full"))
-            reel = house.rendering.render(time.time(), full=full, progress=self._progress(house, None if watched is None else watched.id))
-            deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
-        except RenderStopped:
-            return False
-        except FrameBroken as error:
-            if error.frame is None:
-                raise
-            reels.frame_lost(house.ledger, error.frame)  # a wish stays open; the next round finds the frame made again
-            log.warning(f"{error}; it is made again", code="frame.lost", diary=house.name, frame=error.frame)
+        worked, lacking = self.filming.step(house)
+        if lacking:
             self._wake("align")
-            return True
-        except (RenderFailed, BrokenFilm, StorageTrouble) as error:
-            self._render_not_before[house.name] = time.time() + AFTER_TROUBLE_S
-            if wish is not None:
-                wishes.fulfil(house.ledger, wish.id, {"frames": 0, "error": str(error)}, time.time())
-            raise
-        if wish is not None:
-            wishes.fulfil(house.ledger, wish.id, {"frames": 0 if reel is None else reel.frames}, time.time())
-        return True
-
-    @staticmethod
-    def _progress(house: House, wish: int | None) -> Callable[[int], None]:
-        told = [0.0]
-
-        def tell(done: int) -> None:
-            if wish is not None and time.monotonic() - told[0] > 0.5:
-                told[0] = time.monotonic()
-                wishes.report(house.ledger, wish, {"done": done})
-
-        return tell
+        return worked
 
     def _render_sleep(self) -> float:
-        due = [at for house in self.houses if (at := self.film_due(house)) is not None]
-        return min(due) - time.time() if due else LONGEST_SLEEP_S
+        due = [at for house in self.houses if (at := self.filming.due(house)) is not None]
+        return max(0.5, min(due) - time.time()) if due else LONGEST_SLEEP_S  # one that is overdue waits for frames that are made again
 
     def degraded(self, house: House) -> list[str]:
         """Named reasons why not everything works now for a diary."""
-        reasons = [] if house.inbox.problem is None else [house.inbox.problem]
-        return reasons + [loop.trouble for loop in self.loops if loop.trouble is not None]
+        disk = next(iter(house.reserve.troubles.values()), None)
+        others = [loop.complaint for loop in self.loops if not (loop.complaint or "").startswith("the disk of ")]
+        reasons = (house.inbox.problem, disk, self._card_trouble, self.locator.trouble, *others)
+        return [reason for reason in reasons if reason is not None]

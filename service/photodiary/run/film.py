@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from photodiary.archive.reserve import Reserve
 from photodiary.archive.store import Archive
 from photodiary.errors import FrameBroken, Transient
 from photodiary.ledger import reels, wishes
@@ -25,7 +27,8 @@ def render(settings: Settings, diary: DiarySettings, *, full: bool) -> str:
     ledger = Ledger(diary.archive)
     progress = Progress()
     try:
-        rendering = Rendering("", ledger, archive, settings.film)
+        zone, reserve = ZoneInfo(diary.timezone or settings.timezone), Reserve(archive.root, settings.disk)
+        rendering = Rendering("", ledger, archive, settings.film, zone=zone, keep_films=settings.render.keep_films, reserve=reserve)
         if reels.film_news(ledger).remaking:
             raise Transient("frames are still to be made again (another format, date or eyes); `photodiary scan --once` finishes that and makes the film")
         reel = rendering.render(time.time(), full=full, progress=lambda done: progress.show(f"film: {done:,} frames"))

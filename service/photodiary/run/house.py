@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from photodiary.align.aligning import Aligning
+from photodiary.archive.reserve import Reserve
 from photodiary.archive.store import Archive
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
@@ -25,6 +26,7 @@ class House:
     lock: DaemonLock
     ledger: Ledger
     archive: Archive
+    reserve: Reserve
     inbox: Inbox
     importing: Importing
     locating: Locating

@@ -92,7 +92,7 @@ def _mended(
     zone = settings.zone(name)
     intake = Intake(name, ledger, archive, darkroom, settings.darkroom, zone, {})
     aligning = Aligning(name, ledger, archive, darkroom, settings.align_of(name), {})
-    rendering = Rendering(name, ledger, archive, settings.film)
+    rendering = Rendering(name, ledger, archive, settings.film, zone=settings.zone(name), keep_films=settings.render.keep_films)
     return Mending(ledger, archive, settings.diary[name].inbox, zone, settings.darkroom, intake, aligning, rendering, show).mend(found)
 
 

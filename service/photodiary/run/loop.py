@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
 
-from photodiary.errors import IllegalMove, StorageTrouble, Transient
+from photodiary.errors import DeviceLost, IllegalMove, StorageTrouble, Transient
 
 log = structlog.get_logger()
 
 LONGEST_SLEEP_S = 30.0
 TROUBLE_SLEEP_S = 5.0
+STALLED_AFTER_S = 600.0  # without a turn; one piece of work takes seconds, and a film says how far it is
 MOST_FAILURES = 20  # in a row, of a kind nobody foresaw: an invariant is broken
 
 
@@ -20,7 +22,7 @@ class Loop:
     """step: does one piece of work, returns whether there was one.  sleep: how long nothing can be due, in seconds.
 
     An error that is Transient is told once and tried again; whatever else happens is told with its traceback, and after
-    MOST_FAILURES in a row the loop gives up, which the daemon notices.
+    MOST_FAILURES in a row, or at once without its graphics card, the loop gives up, which the daemon notices.
     """
 
     def __init__(self, name: str, step: Callable[[], bool], sleep: Callable[[], float], after_work: Callable[[], None]) -> None:
@@ -34,6 +36,7 @@ class Loop:
         self.idle = False
         self.trouble: str | None = None
         self.gave_up = False
+        self._turned_at = time.monotonic()
 
     def start(self) -> None:
         self._thread.start()
@@ -53,6 +56,17 @@ class Loop:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def beat(self) -> None:
+        """Say, in the middle of a long piece of work, that it goes on."""
+        self._turned_at = time.monotonic()
+
+    @property
+    def complaint(self) -> str | None:
+        """What is wrong in words for `status`: trouble, or a thread that is stuck in one piece of work."""
+        if self.trouble is None and time.monotonic() - self._turned_at > max(STALLED_AFTER_S, LONGEST_SLEEP_S):
+            return f"the {self.name} loop has not moved for over {STALLED_AFTER_S / 60:.0f} minutes; stop photodiary and start it again"
+        return self.trouble
+
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()
@@ -61,6 +75,7 @@ class Loop:
         failures = 0
         while not self._stopping.is_set():
             wait = 0.0
+            self.beat()
             try:
                 self._nudged.clear()
                 if self._step():
@@ -77,6 +92,10 @@ class Loop:
                     log.warning(f"{error}; trying again", code="loop.trouble", loop=self.name)
                 self.trouble = str(error)
                 wait = TROUBLE_SLEEP_S
+            except DeviceLost as error:
+                log.error(str(error), code="loop.device", loop=self.name)
+                self.gave_up = True
+                return
             except Exception:
                 failures += 1
                 log.exception(f"unexpected error in the {self.name} loop", code="loop.error", loop=self.name)

@@ -62,7 +62,7 @@ def through(ledger: Ledger) -> tuple[int, int]:
 def with_engine(settings: Settings, locator: Callable[[Settings], Locator], wish: Callable[[Engine], None], *, scan: bool) -> None:
     """Run everything that waits through, the film included, in this process.  Raises Busy when a daemon is at work."""
     be_private()
-    engine = Engine(settings, lambda: locator(settings), hurry=True)
+    engine = Engine(settings, locator, hurry=True)
     progress = Progress()
     try:
         wish(engine)

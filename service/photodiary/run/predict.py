@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import os
 import sys
 import time
@@ -16,12 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.darkroom.limits import DarkroomConfig
-from photodiary.diary.eyes import DoubtConfig, EyePair, Point, Sighting, eyes_from_name, triage
+from photodiary.diary.eyes import DoubtConfig, EyePair, Sighting, triage
 from photodiary.diary.photo import digest_of, shown_name
 from photodiary.errors import BadLabels, BadUsage, PhotodiaryError
 from photodiary.inbox import files
 from photodiary.locate.config import LocateConfig
 from photodiary.locate.views import DarkroomView, Locator
+from photodiary.retrain.labels import read
 from photodiary.run.models import resident
 
 if TYPE_CHECKING:
@@ -76,30 +75,7 @@ def locate_files(paths: Sequence[Path], config: LocateConfig) -> Iterator[dict[s
 
 def read_labels(path: Path) -> list[tuple[Path, EyePair]]:
     """(file, eyes) of a label CSV or of a folder of `N_row_col_row_col.jpg`.  Raises BadLabels naming the line."""
-    if path.is_dir() and (path / "labels.csv").exists():
-        path = path / "labels.csv"
-    if path.is_dir():
-        found = [(file, eyes) for file in sorted(path.iterdir()) if (eyes := eyes_from_name(file.name)) is not None]
-    else:
-        found = list(_rows(path))
-    if not found:
-        raise BadLabels(f"{path}: no labels found; give a CSV with file,left_x,left_y,right_x,right_y or a folder of N_row_col_row_col.jpg")
-    return found
-
-
-def _rows(path: Path) -> Iterator[tuple[Path, EyePair]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            for number, row in enumerate(csv.DictReader(handle), start=2):
-                try:
-                    eyes = EyePair(Point(float(row["left_x"]), float(row["left_y"])), Point(float(row["right_x"]), float(row["right_y"])))
-                    if not all(math.isfinite(v) for point in eyes for v in point) or eyes.iod == 0:
-                        raise ValueError("the eyes lie on one point or nowhere")
-                    yield path.parent / row["file"], eyes
-                except (KeyError, TypeError, ValueError) as error:
-                    raise BadLabels(f"{path}: line {number}: {error!r}; the header must be file,left_x,left_y,right_x,right_y, and numbers below it") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadLabels(f"{path}: cannot be read: {error}") from error
+    return [(line.file, line.eyes) for line in read(path)]
 
 
 @contextmanager

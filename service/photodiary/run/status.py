@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from photodiary import __version__
+from photodiary.archive import films
+from photodiary.archive.reserve import beginning, short_of
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage, shown_name
-from photodiary.errors import BadModel, LedgerTrouble
+from photodiary.errors import BadModel, LedgerTrouble, StorageTrouble
 from photodiary.eyenet import registry
 from photodiary.eyenet.likeness import ENOUGH as LIKENESS_NEEDS
 from photodiary.ledger import gallery, photos, reels, summary, wishes
@@ -31,9 +33,12 @@ def gather(settings: Settings) -> dict[str, Any]:
     diaries = [_diary(name, settings, model["name"]) for name in settings.diary]
     degraded: list[str] = []
     for diary in diaries:
-        noted = diary.pop("_notes")
+        noted, root = diary.pop("_notes"), Path(diary["archive"])
+        disk = short_of(root, settings.disk)  # the daemon cannot note it when the disk is full
+        degraded += [reason for reason in (disk, noted.get("unreadable")) if reason is not None]
         if diary["running"]:
-            degraded += [reason for reason in noted.get("degraded", []) if reason not in degraded]
+            told = [reason for reason in noted.get("degraded", []) if reason not in degraded]
+            degraded += [reason for reason in told if disk is None or not reason.startswith(beginning(root))]
             model.update(noted.get("model", {}))
         elif noted.get("inbox_problem"):
             degraded.append(noted["inbox_problem"])
@@ -45,24 +50,32 @@ def _diary(name: str, settings: Settings, model: str | None) -> dict[str, Any]:
     stages = dict.fromkeys((str(s) for s in Stage), 0)
     answer: dict[str, Any] = {
         "name": name, "inbox": str(diary.inbox), "archive": str(diary.archive), "running": holder(diary.archive) is not None,
-        "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "forgotten": 0, "duplicates": 0, "in_film": 0},
+        "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "forgotten": 0, "duplicates": 0, "in_film": 0, "other_takes": 0},
         "labels": {"placed": 0, "confirmed": 0}, "film_missing": [], "not_in_film": [], "reel": None, "canvas": None,
         "disk": {"originals": 0, "frames": 0, "films": 0}, "last_scan": None, "last_error": None, "_notes": {},
         "likeness": {"trusted": 0, "needed": LIKENESS_NEEDS, "used": False},
     }  # fmt: skip
+    answer["disk"]["films"] = films.size(diary.archive)
     if not (diary.archive / FILE).exists():
         return answer
-    ledger = Ledger(diary.archive, writable=False)
     try:
+        ledger = Ledger(diary.archive, writable=False)
+    except StorageTrouble as error:
+        answer["_notes"] = {"unreadable": str(error)}
+        return answer
+    try:
+        if ledger.is_new:  # the first start was interrupted
+            return answer
         counts, notes = summary.counts(ledger), wishes.notes(ledger)
         answer["photos"] = {
             "total": counts.total, **counts.stages, "held": notes.get("held", 0), "ignored": notes.get("ignored", 0),
             "forgotten": notes.get("forgotten", 0), "duplicates": counts.duplicates, "in_film": counts.in_film,
+            "other_takes": counts.other_takes,
         }  # fmt: skip
         answer["labels"] = summary.labels(ledger)
         answer["film_missing"] = summary.film_missing(ledger)
         answer["not_in_film"] = [{"reason": reason, "photos": number} for reason, number in summary.not_in_film(ledger)]
-        answer["disk"] = summary.disk(ledger)
+        answer["disk"].update(summary.disk(ledger))
         reel = reels.newest_reel(ledger)
         if reel is not None:
             answer["reel"] = {
@@ -100,6 +113,7 @@ def in_words(status: dict[str, Any], config: Path) -> str:
             ("doubtful", "to check"), ("received", "waiting for their eyes"), ("located", "waiting for their frame"), ("excluded", "left out"),
             ("quarantined", "could not be read"), ("undated", "undated"), ("held", "still arriving"), ("ignored", "ignored (no regular files)"),
             ("forgotten", "ignored (you had them forgotten)"), ("duplicates", "further copies"),
+            ("other_takes", "other takes kept aside"),
         ):  # fmt: skip
             if n[key]:
                 parts.append(f"{n[key]:,} {words}")
@@ -156,7 +170,7 @@ def list_photos(archive: Path) -> list[dict[str, Any]]:
                 "canvas": None if canvas is None else {
                     "width": canvas.width, "height": canvas.height, "left": list(canvas.left), "right": list(canvas.right)},
                 "matrix": None if photo.matrix is None else [list(row) for row in photo.matrix],
-                "frame": photo.frame, "in_film": photo.in_film, "original": photo.original,
+                "frame": photo.frame, "in_film": photo.in_film, "other_take": photo.other_take, "original": photo.original,
             })  # fmt: skip
         return answer
     finally:
@@ -167,7 +181,7 @@ def photo_in_words(photo: dict[str, Any]) -> str:
     """One line for people."""
     when = (photo["taken_at"] or "undated").replace("T", " ")[:16]
     error = photo["expected_error"]
-    where = "in the film" if photo["in_film"] else "not in the film"
+    where = "in the film" if photo["in_film"] else "kept aside" if photo["other_take"] else "not in the film"
     reason = f": {REASONS.get(photo['reason'], photo['reason'])}" if photo["reason"] else ""
     sure = "" if error is None else f", eyes within {error:.1f} %"
     return f"{when:16}  {photo['sha256'][:12]}  {where}{sure}{reason}  {', '.join(photo['names'])}"
@@ -182,6 +196,7 @@ def report(archive: Path, outcome: dict[str, Any]) -> str:
     if outcome.get("forgotten"):
         lines.append(f"{outcome['forgotten']:,} ignored: you had them forgotten")
     lines.append(f"{len(film):,} in the film")
+    _count(lines, rows, lambda r: r["other_take"], "other takes kept aside: photos of a moment of which another shows")
     _count(lines, rows, lambda r: r["stage"] == Stage.DOUBTFUL, "to check")
     _count(lines, rows, lambda r: r["stage"] == Stage.EXCLUDED and r["reason"] == "no_face", "left out: no face found")
     _count(lines, rows, lambda r: r["stage"] == Stage.EXCLUDED and r["reason"] != "no_face", "left out")

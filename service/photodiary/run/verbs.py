@@ -62,6 +62,10 @@ def check_config(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
+    from photodiary.run.signals import Signals
+
+    asked = Signals()
+    asked.listen()  # first of all: loading takes seconds, and who asks to stop meanwhile is heard too
     from photodiary import logs
     from photodiary.run.daemon import Daemon, journal
     from photodiary.run.models import resident
@@ -69,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     path, settings = settings_of(options)
     logs.configure(settings.logs, several=len(settings.diary) > 1, journal=journal())
     print(f"configuration: {path}", file=sys.stderr)
-    return Daemon(path, settings, lambda s: resident(s.locate)).run()
+    return Daemon(path, settings, lambda s: resident(s.locate), asked).run()
 
 
 def scan(options: argparse.Namespace) -> int:
@@ -96,45 +100,6 @@ def scan(options: argparse.Namespace) -> int:
 
 def _rendering(progress: dict[str, Any]) -> str:
     return f"film: {progress['done']:,} frames"
-
-
-def import_(options: argparse.Namespace) -> int:
-    import time
-
-    _, settings = said(options)
-    from photodiary.ledger import wishes
-    from photodiary.ledger.store import Ledger
-    from photodiary.run import lock, once
-    from photodiary.run.status import report
-
-    diary = one(settings, options)
-    paths = [os.path.abspath(path) for path in options.paths]
-    missing = [path for path in paths if not os.path.exists(path)]
-    if missing:
-        raise BadUsage(f"there is no {missing[0]}")
-    if options.dry_run:
-        seen = once.forecast(paths, settings.inbox)
-        print(f"{seen['files']:,} files, {seen['bytes'] / 1e6:,.0f} MB would be looked at; about {seen['files'] / 4 / 60 + 0.5:.0f} minutes")
-        return 0
-    if lock.holder(diary.archive) is not None:
-        outcome = once.beside_daemon(diary.archive, "import", {"paths": paths}, lambda p: f"{p['done']:,} of {p['total']:,} files")
-        once.wait_until_through(diary.archive)
-    else:
-        from photodiary.run.models import resident
-
-        name = next(name for name, value in settings.diary.items() if value is diary)
-        made: list[int] = []
-
-        def wish(engine: Any) -> None:
-            house = next(house for house in engine.houses if house.name == name)
-            made.append(wishes.make(house.ledger, "import", {"paths": paths}, time.time()))
-
-        once.with_engine(settings, lambda s: resident(s.locate), wish, scan=False)
-        ledger = Ledger(diary.archive, writable=False)
-        outcome = wishes.get(ledger, made[0]).outcome or {}
-        ledger.close()
-    print(report(diary.archive, outcome))
-    return 0
 
 
 def status(options: argparse.Namespace) -> int:

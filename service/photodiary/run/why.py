@@ -10,11 +10,12 @@ from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage, shown_name
 from photodiary.diary.reel import ReelPlan
 from photodiary.errors import BadUsage
-from photodiary.ledger import finding, lives, reels, verdicts
+from photodiary.ledger import finding, lives, reels, takes, verdicts
 from photodiary.ledger.lives import Life
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.reels import CanvasRow, ReelRow
 from photodiary.ledger.store import Ledger
+from photodiary.ledger.takes import Moment
 from photodiary.render.rendering import Rendering, clock
 from photodiary.settings import Settings
 
@@ -41,7 +42,7 @@ def why(settings: Settings, name: str, text: str) -> str:
         plan = Rendering(name, ledger, Archive(diary.archive), settings.film).plan()
         canvases = {row.id: row for row in reels.all_canvases(ledger)}
         reel, zone = reels.newest_reel(ledger), settings.zone(name)
-        return "\n\n".join(_life(lives.of(ledger, photo), plan, reel, canvases, zone) for photo in chosen)
+        return "\n\n".join(_life(lives.of(ledger, photo), takes.of(ledger, photo.sha256), plan, reel, canvases, zone) for photo in chosen)
     finally:
         ledger.close()
 
@@ -53,7 +54,7 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _life(life: Life, plan: ReelPlan | None, reel: ReelRow | None, canvases: dict[int, CanvasRow], zone: tzinfo) -> str:
+def _life(life: Life, moment: Moment, plan: ReelPlan | None, reel: ReelRow | None, canvases: dict[int, CanvasRow], zone: tzinfo) -> str:
     photo = life.photo
     size = "" if photo.width is None else f", {photo.width} x {photo.height} pixels"
     canvas = canvases.get(photo.canvas_id) if photo.canvas_id is not None else None
@@ -64,7 +65,8 @@ def _life(life: Life, plan: ReelPlan | None, reel: ReelRow | None, canvases: dic
         ("arrived", f"{_moment(photo.received_at, zone)}; {photo.bytes / 1e6:.1f} MB{size}, kept as {photo.original or 'nothing: its file stays where it is'}"),
         *_eyes(life, canvas, zone),
         ("decided", "; ".join(_decision(decision, zone) for decision in life.decisions) or "nothing by you"),
-        ("film", shown(photo, plan, reel)),
+        ("film", shown(photo, plan, reel, moment)),
+        *([("takes", f"others of this moment: {', '.join(digest[:12] for digest in moment.others)}")] if moment.others else []),
         ("frame", photo.frame or "none"),
     ]
     return "\n".join(f"{key:9}{value}" for key, value in lines)
@@ -109,11 +111,17 @@ def _eyes(life: Life, canvas: CanvasRow | None, zone: tzinfo) -> list[tuple[str,
 
 
 def _decision(decision: verdicts.Verdict, zone: tzinfo) -> str:
+    if decision.kind == verdicts.DELETED and decision.value is not None:
+        gone = _moment(datetime.fromisoformat(decision.value).timestamp(), zone)
+        return f"left out because it was deleted from the inbox on {gone} and stayed away; so decided on {_moment(decision.made_at, zone)}"
+    if decision.kind == verdicts.RETURNED:
+        why = "it is in the inbox again" if decision.value is None else "photos that were deleted from the inbox are kept now"
+        return f"put back because {why}, on {_moment(decision.made_at, zone)}"
     to = "" if decision.value is None else f" {decision.value.replace('T', ' ')}"
     return f"{DECIDED.get(decision.kind, decision.kind)}{to} by you on {_moment(decision.made_at, zone)}"
 
 
-def shown(photo: PhotoRow, plan: ReelPlan | None, reel: ReelRow | None) -> str:
+def shown(photo: PhotoRow, plan: ReelPlan | None, reel: ReelRow | None, moment: Moment) -> str:
     """Whether a photo is in the film, where, and if not, why."""
     reason = REASONS.get(photo.reason or "", photo.reason)
     check = f"; to check: {reason}" if photo.doubtful and reason else ""
@@ -123,9 +131,12 @@ def shown(photo: PhotoRow, plan: ReelPlan | None, reel: ReelRow | None) -> str:
         if reel is not None and reel.fingerprint == plan.fingerprint:
             return f"shown in {reel.path} as {where}{check}"
         return f"shown in the next film as {where}{check}"
+    instead = "" if moment.shown in (None, photo.sha256) else f"another take of the same moment shows, {moment.shown[:12]}"
+    if photo.other_take:
+        return f"kept aside: {instead or 'you had the same picture left out'}{check}"
     if photo.stage in WAITING:
         return f"not yet: {WAITING[photo.stage]}{check}"
-    return f"not shown: {reason or photo.stage}"
+    return f"not shown: {reason or photo.stage}{instead and '; ' + instead}"
 
 
 def _moment(at: float, zone: tzinfo) -> str:

@@ -1,0 +1,72 @@
+"""Labels: what people said about eyes.  Anyone appends them as facts; the holder of `daemon.lock` puts them in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from photodiary.diary.eyes import EyePair, Sighting
+from photodiary.diary.photo import Stage
+from photodiary.ledger import verdicts, wishes
+from photodiary.ledger.photos import PhotoRow, everything, find_within, move
+from photodiary.ledger.placed import PLACED, eyes_in, newest, newest_id, questioned
+from photodiary.ledger.store import Connection, Ledger
+
+KIND = "decide"
+LABELLED = "labelled"
+SAME = 1e-3  # pixels: a label that says nothing new
+
+
+@dataclass(frozen=True)
+class Label:
+    """A human's eyes for a photo; by: placed or confirmed."""
+
+    photo: PhotoRow
+    eyes: EyePair
+    by: str
+
+
+def place(ledger: Ledger, labels: Sequence[Label], now: float) -> tuple[int, int]:
+    """Append labels and the wish to act on them, in one transaction.  Returns the wish's number and how many said something new.
+
+    What the photo's newest label says already is not said again.  now: seconds since the epoch.
+    """
+    new = []
+    with ledger.write() as db:
+        for label in labels:
+            if find_within(db, label.photo.sha256) is None:  # forgotten since it was looked up
+                continue
+            before = newest(db, label.photo.id)
+            if before is None or before.by != label.by or before.eyes is None or before.eyes.distance(label.eyes) > SAME:
+                db.execute(
+                    "INSERT INTO sightings (photo_id, by, left_x, left_y, right_x, right_y, faces, made_at) VALUES (?,?,?,?,?,?,1,?)",
+                    (label.photo.id, label.by, *label.eyes.left, *label.eyes.right, now),
+                )
+                new.append(label.photo.sha256)
+        return wishes.make_within(db, KIND, {"kind": LABELLED, "value": None, "sha256": new}, now), len(new)
+
+
+def heed(db: Connection, photo: PhotoRow) -> None:
+    """Put a photo's newest label in force: its frame is made from it, and no model overrides it."""
+    counts = newest_id(db, photo.id)
+    if counts is None or photo.stage in (Stage.RECEIVED, Stage.UNDATED, Stage.QUARANTINED):
+        return  # the locator's step finds the label when the photo gets there
+    ask = questioned(db, photo.id)
+    columns: dict[str, str | float | None] = {"sighting_id": counts, "doubtful": int(ask), "reason": "label_differs" if ask else None}
+    decided = verdicts.in_force(db, photo.id)
+    if photo.stage is Stage.EXCLUDED and (decided.excluded or decided.deleted):
+        db.execute("UPDATE photos SET sighting_id = ?, doubtful = 0 WHERE id = ?", (counts, photo.id))
+    elif photo.stage is Stage.LOCATED:
+        db.execute("UPDATE photos SET sighting_id = ?, doubtful = ?, reason = ?, tries = 0, next_try = 0 WHERE id = ?", (*columns.values(), photo.id))
+    else:
+        move(db, photo, Stage.LOCATED, **columns)
+
+
+def in_force(ledger: Ledger) -> Iterator[tuple[PhotoRow, Sighting]]:
+    """Every photo that a person labelled, with its newest label, in the film's order (undated ones last)."""
+    with ledger.read() as db:
+        rows = db.execute(f"SELECT * FROM sightings WHERE {PLACED} ORDER BY id").fetchall()
+    found = {row["photo_id"]: Sighting(row["by"], eyes_in(row)) for row in rows}
+    for photo, _ in everything(ledger):
+        if photo.id in found:
+            yield photo, found[photo.id]

@@ -1,0 +1,89 @@
+"""The step that makes a film when one is due or wished for, and what becomes of trouble with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from photodiary.archive.reserve import FILM
+from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped, StorageTrouble
+from photodiary.ledger import forgetting, reels, wishes
+from photodiary.render.schedule import RenderConfig, due_at, next_time
+from photodiary.run import deciding
+from photodiary.run.house import House
+
+log = structlog.get_logger()
+
+AFTER_TROUBLE_S = (2.0, 10.0, 60.0)  # before a film that failed is tried again: once, twice, more often in a row
+TELL_EVERY_S = 0.5
+
+
+@dataclass
+class Filming:
+    """Films of all diaries.  beat: called whenever a film has come further."""
+
+    config: RenderConfig
+    beat: Callable[[], None]
+    _failed: dict[str, int] = field(default_factory=dict)  # how often in a row, by diary
+    _not_before: dict[str, float] = field(default_factory=dict)
+
+    def due(self, house: House) -> float | None:
+        """When the next film of a diary is due, in seconds since the epoch."""
+        config, reel, news = self.config, reels.newest_reel(house.ledger), reels.film_news(house.ledger)
+        last = 0.0 if reel is None else reel.rendered_at
+        due = due_at(config, news, has_film=reel is not None, zone=house.zone, last=last)
+        if due is None and reel is not None and not news.remaking:
+            plan = house.rendering.plan()
+            if plan is not None and plan.fingerprint != reel.fingerprint:  # the style changed, or a photo left the film
+                due = next_time(config.at, house.zone, last) if config.at else last + config.after_quiet_s
+        return due if due is None else max(due, self._not_before.get(house.name, 0.0))
+
+    def step(self, house: House) -> tuple[bool, bool]:
+        """Make a film if it is time.  Returns whether there was work, and whether a frame has to be made again for it.
+
+        Raises RenderFailed, BrokenFilm, StorageTrouble.
+        """
+        wish = wishes.oldest_open(house.ledger, "render")
+        forgotten = forgetting.to_wipe(house.ledger)
+        due = 0.0 if forgotten else self.due(house)
+        if reels.film_news(house.ledger).remaking or (wish is None and (due is None or due > time.time())):
+            return False, False
+        watched = wish or (wishes.oldest_open(house.ledger, "forget") if forgotten else None)
+        try:
+            full = bool(wish and wish.details.get("full"))
+            reel = house.rendering.render(time.time(), full=full, progress=self._progress(house, None if watched is None else watched.id))
+            deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
+        except RenderStopped:
+            return False, False
+        except FrameBroken as error:
+            if error.frame is None:
+                raise
+            reels.frame_lost(house.ledger, error.frame)  # a wish stays open; the next round finds the frame made again
+            log.warning(f"{error}; it is made again", code="frame.lost", diary=house.name, frame=error.frame)
+            return True, True
+        except (RenderFailed, BrokenFilm, StorageTrouble) as error:
+            cheap = FILM[0] in house.reserve.troubles  # it was not even begun: looking for room again costs nothing
+            failed = self._failed[house.name] = 1 if cheap else self._failed.get(house.name, 0) + 1
+            self._not_before[house.name] = time.time() + AFTER_TROUBLE_S[min(failed, len(AFTER_TROUBLE_S)) - 1]
+            if wish is not None:
+                wishes.fulfil(house.ledger, wish.id, {"frames": 0, "error": str(error)}, time.time())
+            raise
+        self._failed.pop(house.name, None)
+        self._not_before.pop(house.name, None)
+        if wish is not None:
+            wishes.fulfil(house.ledger, wish.id, {"frames": 0 if reel is None else reel.frames}, time.time())
+        return True, False
+
+    def _progress(self, house: House, wish: int | None) -> Callable[[int], None]:
+        told = [0.0]
+
+        def tell(done: int) -> None:
+            self.beat()
+            if wish is not None and time.monotonic() - told[0] > TELL_EVERY_S:
+                told[0] = time.monotonic()
+                wishes.report(house.ledger, wish, {"done": done})
+
+        return tell
