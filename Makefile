@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile# many tests wait for a daemon; more at once would disturb each other
 
 .PHONY: install demo test check format
 
@@ -17,13 +18,13 @@ demo: install
 	$(BIN)/python deploy/demo.py
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 check: install
 	$(BIN)/ruff format --check service tests deploy
 	$(BIN)/ruff check service tests deploy
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 format: install
 	$(BIN)/ruff check --fix service tests deploy

@@ -167,9 +167,8 @@ def main() -> int:
             curves = soak(diary, options.photos, options.real_model)
             seconds = time.monotonic() - started
             plot(curves, options.plot)
-            print(
-                f"{curves.photos[-1]:,} photos in {seconds:.0f} s, {1000 * seconds / max(1, curves.photos[-1]):.0f} ms each; films: {diary.told().count('film of')}"
-            )
+            each, films = 1000 * seconds / max(1, curves.photos[-1]), diary.told().count("film of")
+            print(f"{curves.photos[-1]:,} photos in {seconds:.0f} s, {each:.0f} ms each; films: {films}")
             bad = 0
             for name, (unit, limit) in CURVES.items():
                 early, late, flat = verdict(curves.values[name], limit)

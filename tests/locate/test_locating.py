@@ -153,7 +153,7 @@ def test_a_photo_that_kills_twice_is_quarantined(diary: Diary, told) -> None:
 def test_a_worker_that_really_dies_counts(diary: Diary, told) -> None:
     """Real workers that are given no time are lost, once for each try."""
     digest = diary.receive()
-    diary.darkroom = Darkroom(DarkroomConfig(workers=1, seconds=0.001))
+    diary.darkroom = Darkroom(DarkroomConfig(workers=1, seconds=1e-9))
     for later in (0, 20):
         assert diary.step(told([]), NOW + later)
     diary.darkroom.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.support.daemon import QUICK, Diary
 
 from photodiary.diary.photo import Digest, Stage, digest_of
+from photodiary.errors import PhotodiaryError
 from photodiary.ledger import photos, wishes
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import FILE, Ledger
@@ -68,9 +69,12 @@ def rows(diary: Diary) -> Rows:
 
 
 def note(diary: Diary, key: str) -> object:
-    """One note of the daemon, as `status` reads it."""
-    with ledger(diary) as opened:
-        return wishes.notes(opened).get(key)
+    """One note of the daemon, as `status` reads it; None while the diary is being made."""
+    try:
+        with ledger(diary) as opened:
+            return wishes.notes(opened).get(key)
+    except PhotodiaryError:
+        return None
 
 
 def until(true: Callable[[], object], diary: Diary, what: str, seconds: float = 60) -> None:

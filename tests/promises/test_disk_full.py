@@ -52,8 +52,8 @@ SWITCHES = (
         "waiting for the disk at the start",
         "test_a_first_start_on_a_full_disk_waits_and_goes_on",
         "run/daemon.py",
-        "Engine(self._settings, self._resident, patient=True)",
-        "Engine(self._settings, self._resident)",
+        "patient=self._before is None",
+        "patient=False",
     ),
     Switch(
         "looking at a waiting disk again",

@@ -39,7 +39,7 @@ RENDERS = 0.2  # this part the child that makes the film, the rest darkroom work
 
 
 def plan(kills: int, dice: random.Random) -> list[str]:
-    """Whom to kill in turn.  After a child that made a film the daemon has its turn: it would wait a minute before it tries again."""
+    """Whom to kill in turn.  After a child that made a film the daemon has its turn: it waits before it tries again."""
     daemons, renders = round(kills * DAEMONS), round(kills * RENDERS)
     turns = [["daemon"]] * (daemons - renders) + [["render", "daemon"]] * renders + [["darkroom"]] * (kills - daemons - renders)
     dice.shuffle(turns)
