@@ -52,7 +52,7 @@ def whole_by_itself(data: bytes) -> bool:
     return extents.whole(data)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A file that is not known yet: its stamp and since when (monotonic seconds) it has had it.
 

@@ -8,7 +8,7 @@ from photodiary.diary.photo import Digest
 from photodiary.ledger.store import Ledger
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """What tells a changed file from an unchanged one without reading it."""
 
@@ -24,7 +24,7 @@ class Stamp:
                 object.__setattr__(self, key, value & ((1 << 63) - 1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A held file: why, since when (seconds since the epoch), how often tried, when next, how many readers died over it."""
 
