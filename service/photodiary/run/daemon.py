@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from photodiary import __version__, logs
@@ -34,6 +35,7 @@ CHECK_EVERY_S = 10.0
 CHECK_WAITING_S = 3.0  # while a diary waits for its disk
 SUMMARY_AT = "04:00"
 SCHEDULER = "APScheduler"  # the name of its thread
+JOBS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
 
 class Daemon:
@@ -162,7 +164,7 @@ class Daemon:
 
     def _schedule(self, engine: Engine) -> BackgroundScheduler:
         """APScheduler only wakes steps: the scan each minute, the film when it is due, the summary once a day."""
-        scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
+        scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(1)}, job_defaults=JOBS)
 
         def trouble(event: JobExecutionEvent) -> None:
             log.warning(f"the schedule's {event.job_id} came late or failed: {event.exception or 'missed'}", code="schedule.trouble")
