@@ -38,7 +38,7 @@ SWITCHES = (
         "the check before a photo is taken in",
         "test_what_can_be_made_again_goes_first_then_taking_in_stops_and_goes_on_by_itself",
         "run/engine.py",
-        "lambda size: reserve.room_for(size + FRAME, PHOTOS)",
+        "lambda size: _room(ledger, reserve, size)",
         "lambda size: None",
     ),
     Switch(
@@ -189,14 +189,15 @@ def test_a_film_is_made_only_where_its_second_copy_has_room(diary: Diary) -> Non
     before = film.read_bytes()
     with contextlib.closing(__import__("sqlite3").connect(diary.archive / "ledger.sqlite3")) as db, db:
         db.execute("UPDATE reels SET bytes = 4000000")  # as a film of years would be
-    disk.leave(4 * MB)
-    send(diary, 2)
+    disk.leave(2 * MB)
     diary.start()
+    diary.until_told("watches")
+    assert diary.call("photos", "exclude", "0.jpg").returncode == 0  # a photo more would not be taken in for want of room for its film
     until_degraded(diary, "no film is made")
     assert film.read_bytes() == before
-    assert diary.me()["photos"]["in_film"] == 3, "its photo and frame are in"
+    assert diary.me()["photos"]["in_film"] == 1, "what a person decided counts at once"
     disk.room()
-    diary.until_film_of(3)
+    diary.until_film_of(1)
     assert diary.stop() == 0
 
 

@@ -78,7 +78,7 @@ class Reserve:
         except OSError as error:
             raise StorageTrouble(f"{self.root}: the archive cannot be used: {error.strerror}") from error
         if free < wanted:
-            raise StorageTrouble(self.troubles.setdefault(what, _sentence(self.root, free, kept, f"{what} until there is room")))
+            raise StorageTrouble(self.troubles.setdefault(what, _sentence(self.root, free, kept, f"{what} until there is room for {_mb(wanted)}")))
         if self.troubles.pop(what, None) is not None:
             log.info(f"the disk of {self.root} has room again: {_mb(free)} free", code="disk.recovered")
 

@@ -11,14 +11,14 @@ from contextlib import suppress
 import structlog
 
 from photodiary.align.aligning import Aligning
-from photodiary.archive.reserve import FRAME, FRAMES, PHOTOS
+from photodiary.archive.reserve import FRAME, FRAMES, PHOTOS, Reserve
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage
 from photodiary.errors import DeviceLost, StorageTrouble, Transient
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.inbox.intake import Intake
-from photodiary.ledger import photos, quarantine, wishes
+from photodiary.ledger import photos, quarantine, reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.locate.views import Locator
@@ -89,7 +89,7 @@ class Engine:
         settings, name, ledger, archive, reserve = self.settings, parts.name, parts.ledger, parts.archive, parts.reserve
         spent: dict[Digest, float] = {}
         zone = settings.zone(name)
-        intake = Intake(name, ledger, archive, self.darkroom, settings.darkroom, zone, spent, lambda size: reserve.room_for(size + FRAME, PHOTOS))
+        intake = Intake(name, ledger, archive, self.darkroom, settings.darkroom, zone, spent, lambda size: _room(ledger, reserve, size))
         with suppress(StorageTrouble):  # a full disk is told by the loops
             wishes.note(ledger, model=card.at_work(self.locator))
         return House(
@@ -229,7 +229,8 @@ class Engine:
         quiet = house.inbox.quiet_s(now, time.monotonic())  # before the rows: a photo leaves the inbox's list only when it has one
         if importing or photos.flowing(house.ledger, Stage.RECEIVED, now):
             return 0.0
-        return math.inf if self.hurry and quiet > 0 else quiet
+        full = PHOTOS[0] in house.reserve.troubles  # nothing more comes in until there is room: what is there gets its frames
+        return math.inf if full or (self.hurry and quiet > 0) else quiet
 
     def _align_sleep(self) -> float:
         undecided = any(photos.waiting(house.ledger, Stage.LOCATED) for house in self.houses)
@@ -258,3 +259,11 @@ class Engine:
         others = [loop.complaint for loop in self.loops if not (loop.complaint or "").startswith("the disk of ")]
         reasons = (house.inbox.problem, disk, self._card_trouble, self.locator.trouble, *others)
         return [reason for reason in reasons if reason is not None]
+
+
+def _room(ledger: Ledger, reserve: Reserve, size: int) -> None:
+    """Room for a photo and its frame, beside the frames that others wait for and the next film, which is made beside the old one.  Raises StorageTrouble."""
+    unframed = photos.waiting(ledger, Stage.RECEIVED) + photos.waiting(ledger, Stage.LOCATED)
+    newest = reels.newest_reel(ledger)
+    film = int(1.25 * newest.bytes) if newest is not None else FRAME // 2 * photos.total(ledger)
+    reserve.room_for(size + FRAME * (1 + unframed) + film, PHOTOS)
