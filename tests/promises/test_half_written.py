@@ -114,6 +114,7 @@ def test_what_arrives_by_rename_or_shows_that_it_is_whole_needs_no_wait(patient:
         (patient.inbox / f".syncthing.{name}.tmp").rename(patient.inbox / name)
     (patient.inbox / "3.jpg").write_bytes(written)
     until_in(patient, renamed, odd, written, seconds=30)
+    assert {name for _, names in rows(patient).values() for name in names} == {b"1.jpg", b"2.jpg", b"3.jpg"}, "once each, under their own names"
 
 
 def test_ten_slow_chunks_in_place_are_one_photo(patient: Diary) -> None:

@@ -142,6 +142,7 @@ def test_5_the_queue_of_events_overflows(deaf: Diary) -> None:
         os.kill(deaf.pid, signal.SIGCONT)
     until_in(deaf, photo(5), seconds=WITHIN_S)
     until(lambda: deaf.told().count("overflow") > told, deaf, "the queue did overflow")
+    assert [names for _, names in rows(deaf).values() if b"lost.jpg" in names] == [[b"lost.jpg"]], "once"
 
 
 def test_2_the_root_is_deleted_and_made_anew(deaf: Diary) -> None:
@@ -151,7 +152,9 @@ def test_2_the_root_is_deleted_and_made_anew(deaf: Diary) -> None:
     deaf.inbox.rmdir()
     time.sleep(0.2)
     deaf.inbox.mkdir()
+    before = set(rows(deaf))
     is_in_within_an_interval(deaf, "deleted.jpg", 2)
+    assert before < set(rows(deaf)), "nothing is taken for deleted"
 
 
 def test_3_the_root_is_swapped_by_rename(deaf: Diary) -> None:
@@ -241,6 +244,8 @@ def test_7_and_9_a_linked_inbox_and_files_that_are_renamed_or_linked_in(hearing:
     (hearing.folder / "trip/moved.jpg").write_bytes(photo(93))
     (hearing.folder / "trip").rename(hearing.inbox / "trip")
     until_in(hearing, photo(93), seconds=WITHIN_S)
+    came = [names for _, names in rows(hearing).values() if names[0] in (b"renamed.jpg", b"linked.jpg", b"written.jpg", b"trip/moved.jpg")]
+    assert sorted(came) == [[b"linked.jpg"], [b"renamed.jpg"], [b"trip/moved.jpg"], [b"written.jpg"]], "once each"
 
 
 class Opened(FileSystemEventHandler):

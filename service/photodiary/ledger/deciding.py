@@ -11,7 +11,7 @@ from photodiary.ledger import labels, takes, verdicts, wishes
 from photodiary.ledger.photos import PhotoRow, find_within, move
 from photodiary.ledger.store import Connection, Ledger
 
-KIND = "decide"
+KIND = labels.KIND
 
 
 def decide(ledger: Ledger, chosen: Sequence[PhotoRow], kind: str, value: datetime | None, now: float) -> int:

@@ -33,7 +33,7 @@ def photos_why(options: argparse.Namespace) -> int:
     from photodiary.run.why import why
 
     _, settings = settings_of(options)
-    name, _ = _diary(settings, options)
+    name, _ = diary_of(settings, options)
     print(why(settings, name, options.photo))
     return 0
 
@@ -69,12 +69,12 @@ def wall_clock(text: str, now: datetime) -> datetime:
     return wall.replace(hour=12) if len(text.strip()) == 10 else wall.replace(microsecond=0)
 
 
-def _diary(settings: Settings, options: argparse.Namespace) -> tuple[str, DiarySettings]:
+def diary_of(settings: Settings, options: argparse.Namespace) -> tuple[str, DiarySettings]:
     diary = one(settings, options)
     return next((name, value) for name, value in settings.diary.items() if value is diary)
 
 
-def _opened(diary: DiarySettings) -> Ledger:
+def opened(diary: DiarySettings) -> Ledger:
     """For appending facts; a diary that is not there yet is not made.  Raises LedgerTrouble."""
     from photodiary.ledger.store import Ledger
     from photodiary.run.house import be_private
@@ -105,7 +105,7 @@ def _by_oneself(settings: Settings, name: str, diary: DiarySettings, ledger: Led
     deciding.all_by_oneself(ledger, archive, settings.zone(name), rendering, show)
 
 
-def _carried_out(settings: Settings, name: str, diary: DiarySettings, ledger: Ledger, number: int) -> bool:
+def carried_out(settings: Settings, name: str, diary: DiarySettings, ledger: Ledger, number: int) -> bool:
     """Wait until a wish is fulfilled.  Returns whether this process did it."""
     from photodiary.run import beside
     from photodiary.run.once import Progress
@@ -128,12 +128,12 @@ def _decide(options: argparse.Namespace, kind: str, value: datetime | None) -> i
     from photodiary.ledger import deciding, photos
     from photodiary.run import once
 
-    name, diary = _diary(settings, options)
-    ledger = _opened(diary)
+    name, diary = diary_of(settings, options)
+    ledger = opened(diary)
     try:
         chosen = _chosen(ledger, options.photos)
         number = deciding.decide(ledger, chosen, kind, value, time.time())
-        alone = _carried_out(settings, name, diary, ledger, number)
+        alone = carried_out(settings, name, diary, ledger, number)
         if not alone:
             once.wait_until_through(diary.archive)
         for before in chosen:
@@ -158,8 +158,8 @@ def forget(options: argparse.Namespace) -> int:
     _, settings = said(options)
     from photodiary.ledger import forgetting, takes
 
-    name, diary = _diary(settings, options)
-    ledger = _opened(diary)
+    name, diary = diary_of(settings, options)
+    ledger = opened(diary)
     try:
         chosen = _chosen(ledger, options.photos)
         if not options.yes:
@@ -168,7 +168,7 @@ def forget(options: argparse.Namespace) -> int:
         digests = [photo.sha256 for photo in chosen]
         others = sorted({other[:12] for digest in digests for other in takes.of(ledger, digest).others if other not in digests})
         number = forgetting.wish(ledger, digests, time.time())
-        _carried_out(settings, name, diary, ledger, number)
+        carried_out(settings, name, diary, ledger, number)
     finally:
         ledger.close()
     print(f"{len(chosen):,} photo{'s' if len(chosen) != 1 else ''} forgotten: nothing is left in the archive but the SHA-256")
@@ -219,8 +219,8 @@ def quarantine_retry(options: argparse.Namespace) -> int:
     from photodiary.ledger import photos, quarantine
     from photodiary.run import lock, once
 
-    name, diary = _diary(settings, options)
-    ledger = _opened(diary)
+    name, diary = diary_of(settings, options)
+    ledger = opened(diary)
     try:
         chosen = _chosen(ledger, options.photos) or [photo for photo, _ in quarantine.listing(ledger)]
         fine = [photo.sha256[:12] for photo in chosen if photo.stage is not Stage.QUARANTINED]

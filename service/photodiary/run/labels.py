@@ -61,12 +61,12 @@ def _placed(settings: Settings, options: argparse.Namespace, lines: list[Line]) 
     from photodiary.ledger import labels as ledger_labels
     from photodiary.run import decisions, once
 
-    name, diary = decisions._diary(settings, options)
-    ledger = decisions._opened(diary)
+    name, diary = decisions.diary_of(settings, options)
+    ledger = decisions.opened(diary)
     try:
         matched, left_out = match(ledger, lines)
         number, new = ledger_labels.place(ledger, matched, time.time())
-        if not decisions._carried_out(settings, name, diary, ledger, number):
+        if not decisions.carried_out(settings, name, diary, ledger, number):
             once.wait_until_through(diary.archive)
         return told(ledger, matched, new, left_out), len(matched)
     finally:
