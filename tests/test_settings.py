@@ -56,7 +56,8 @@ def test_the_shortest_configuration_works(write: Write, tmp_path: Path) -> None:
     """One diary with two folders is enough; all else has its default."""
     settings = load(write(ME))
     assert settings.diary["me"].inbox == tmp_path / "inbox"
-    assert settings.model_copy(update={"diary": {}}) == Settings()
+    assert settings.model_copy(update={"diary": {}, "state": ""}) == Settings()
+    assert settings.state == str(tmp_path / "state")
     assert settings.zone("me").key == "UTC"
 
 
@@ -112,7 +113,7 @@ def test_values_are_frozen(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("colour = 3\n" + ME, "colour: is not a setting; known are timezone, diary, "),
+        ("colour = 3\n" + ME, "colour: is not a setting; known are timezone, state, diary, "),
         (ME + "[flim]\ncrf = 3\n", "flim: is not a setting; known are "),
         (ME + "[film]\ncfr = 3\n", "film.cfr: is not a setting; known are photos_per_second, crf, preset"),
         (ME + 'inbx = "x"\n', "diary.me.inbx: is not a setting; known are inbox, archive, "),
@@ -276,6 +277,8 @@ def diaries(**folders: tuple[str, str]) -> str:
         (diaries(me=("a", "link-to-a/deep/er")), "diary.me.archive: {0}/a/deep/er and {0}/a (diary.me.inbox) lie inside one another"),
         (diaries(me=("link-to-a", "b"), you=("a", "c")), "diary.you.inbox: is the same folder as diary.me.inbox"),
         (diaries(me=("a/link-to-b/x", "b")), "diary.me.archive: {0}/b and {0}/b/x (diary.me.inbox) lie inside one another"),
+        ('state = "a/state"\n' + diaries(me=("a", "b")), "state: {0}/a/state and {0}/a (diary.me.inbox) lie inside one another"),
+        ('state = "b"\n' + diaries(me=("a", "b")), "state: is the same folder as diary.me.archive"),
     ],
 )
 def test_folders_that_would_eat_each_other_are_refused(write: Write, tmp_path: Path, text: str, line: str) -> None:

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     )
 
     timezone: str = "UTC"
+    state: str = ""
     diary: dict[str, DiarySettings] = Field(default_factory=dict)
     inbox: InboxConfig = InboxConfig()
     darkroom: DarkroomConfig = DarkroomConfig()
@@ -198,7 +199,14 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     locate = settings.locate
     if locate.model:
         locate = dataclasses.replace(locate, model=str(folder / Path(locate.model).expanduser()))
-    return settings.model_copy(update={"diary": diaries, "locate": locate})
+    return settings.model_copy(update={"diary": diaries, "locate": locate, "state": str(_state(settings.state, folder))})
+
+
+def _state(given: str, folder: Path) -> Path:
+    """Where what belongs to no single diary lies: beside the configuration, but for a service of the system where such a service may write."""
+    if given:
+        return _from(folder, Path(given))
+    return Path("/var/lib/photodiary") if folder == Path("/etc/photodiary") else folder / "state"
 
 
 def _from(folder: Path, path: Path) -> Path:
@@ -234,6 +242,15 @@ def _clashes(settings: Settings) -> Iterator[str]:
                 yield f"diary.{name}.{key}: there can be no such folder; write an absolute path, or one relative to this file"
             else:
                 folders.append((f"diary.{name}.{key}", os.path.realpath(path)))
+    clashes = list(_inside_one_another(folders))
+    yield from clashes
+    if "\0" in settings.state or settings.state.startswith("~"):
+        yield "state: there can be no such folder; write an absolute path, or one relative to this file"
+    elif not clashes:
+        yield from _inside_one_another([*folders, ("state", os.path.realpath(settings.state))])
+
+
+def _inside_one_another(folders: list[tuple[str, str]]) -> Iterator[str]:
     for number, (where, folder) in enumerate(folders):
         for other_where, other in folders[number + 1 :]:
             if folder == other:
