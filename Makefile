@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile# many tests wait for a daemon; more at once would disturb each other
+BROWSER := .venv/.browser# what the tests of the page need beside: a Chromium and what drives it
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder# many tests wait for a daemon; more at once would disturb each other
 
 .PHONY: install demo test check format
 
@@ -14,13 +15,18 @@ $(STAMP): pyproject.toml deploy/constraints.txt deploy/system-packages.sh
 	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
+$(BROWSER): $(STAMP)
+	sh deploy/system-packages.sh browser
+	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[browser]'
+	touch $(BROWSER)
+
 demo: install
 	$(BIN)/python deploy/demo.py
 
-test: install
+test: $(BROWSER)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-check: install
+check: $(BROWSER)
 	$(BIN)/ruff format --check service tests deploy
 	$(BIN)/ruff check service tests deploy
 	$(BIN)/mypy

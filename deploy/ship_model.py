@@ -33,7 +33,7 @@ from photodiary.locate.config import LocateConfig
 from photodiary.locate.locator import EyeLocator
 from photodiary.locate.looking import Face as Seen
 from photodiary.retrain.calibrate import comparisons, fit_doubt, fit_odds
-from photodiary.retrain.charts import Plot, bins, logarithmic
+from photodiary.retrain.charts import Plot, alone, bins, logarithmic
 from photodiary.retrain.dataset import Face, load_faces, load_scenery
 from photodiary.retrain.evaluate import auroc
 from photodiary.retrain.likeness import fit
@@ -49,9 +49,8 @@ SHARP = ("alae", "prajna", "webfaces", "lfw")  # sources whose labels are good a
 
 DIAGRAM = registry.SHIPPED.with_name("reliability.svg")
 STYLE = (
-    "svg{background:#fff}text{font:12px sans-serif;fill:#555}.end{text-anchor:end}.middle{text-anchor:middle}.grid{stroke:#e5e0d8;fill:none}"
-    ".floor{stroke:#777;fill:none}.ideal{stroke:#999;stroke-dasharray:5 4;fill:none}.bins{stroke:#b4431f66;stroke-width:2;fill:none}"
-    ".p50{fill:#b4431f}.mean{fill:#fff;stroke:#b4431f;stroke-width:2}.p90{fill:#b4431f88}"
+    ".ideal{stroke:var(--rival);stroke-dasharray:5 4;fill:none}.bins{stroke:var(--ours);stroke-opacity:.4;stroke-width:2;fill:none}"
+    ".p50{fill:var(--ours)}.mean{fill:var(--card);stroke:var(--ours);stroke-width:2}.p90{fill:var(--ours);fill-opacity:.5}"
 )
 
 
@@ -180,7 +179,7 @@ def diagram(expected: np.ndarray, errors: np.ndarray) -> str:
         plot.diamonds([(at, mean)], "mean")
         plot.dots([(at, median)], "p50", 4.5)
     drawn = plot.svg("Expected against measured error: dot median, diamond mean, square p90; on the dashed line both are the same.")
-    return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(">", f"><style>{STYLE}</style>", 1) + "\n"
+    return alone(drawn, STYLE)
 
 
 def portraits(net: EyeNet, faces: list[Face]) -> np.ndarray:

@@ -94,6 +94,20 @@ def test_the_environment_wins_over_the_file(write: Write, tmp_path: Path, monkey
     assert (settings.diary["me"].inbox, settings.diary["me"].archive) == (tmp_path / "inbox", tmp_path / "elsewhere")
 
 
+def test_lists_stand_in_the_environment_as_json(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that holds secrets need not stand in a file; what is no list is told, without its content."""
+    path = write(ME)
+    monkeypatch.setenv("PHOTODIARY_NOTIFY__URLS", f'["json://{SECRET}@host/a,b", "ntfy://topic"]')
+    monkeypatch.setenv("PHOTODIARY_INBOX__IGNORE", '["Screenshot*"]')
+    settings = load(path)
+    assert settings.notify.urls == (f"json://{SECRET}@host/a,b", "ntfy://topic") and settings.inbox.ignore == ("Screenshot*",)
+    for wrong in (f"json://{SECRET}", f'["json://{SECRET}"', f'{{"a": "{SECRET}"}}'):
+        monkeypatch.setenv("PHOTODIARY_NOTIFY__URLS", wrong)
+        with pytest.raises(BadConfig) as told:
+            load(path)
+        assert str(told.value) == f'{path}: notify.urls: must be a list, such as ["one", "two"]'
+
+
 def test_values_are_frozen(write: Write) -> None:
     """Nobody changes a setting once it is read."""
     settings = load(write(ME))
@@ -118,7 +132,7 @@ def test_values_are_frozen(write: Write) -> None:
         (ME + "[film]\ncfr = 3\n", "film.cfr: is not a setting; known are photos_per_second, crf, preset"),
         (ME + 'inbx = "x"\n', "diary.me.inbx: is not a setting; known are inbox, archive, "),
         (ME + '[film]\ncrf = "good"\n', "film.crf: input should be a valid integer"),
-        (ME + "[inbox]\nignore = 3\n", "inbox.ignore: input should be a valid tuple"),
+        (ME + "[inbox]\nignore = 3\n", 'inbox.ignore: must be a list, such as ["one", "two"]'),
         (ME + '[logs]\nlevel = "loud"\n', "logs.level: input should be 'debug', 'info', 'warning' or 'error'"),
         (ME + "[film]\ncrf = 99\n", "film"),
         ("film = 3\n" + ME, "film: input should be a dictionary"),

@@ -1,4 +1,4 @@
-"""The command line: verbs and options; what they do stands in `run/verbs.py`, `run/decisions.py` (single photos) and `run/keeping.py`."""
+"""The command line: verbs and options; what they do stands in `run/verbs.py`, `run/decisions.py` and `run/facing.py` (single photos), `run/keeping.py`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from photodiary.errors import BadConfig, BadModel, BadUsage, PhotodiaryError, Transient
@@ -71,10 +72,23 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--rivals", default=".rivals", metavar="DIR", help="environment with MediaPipe that deploy/rivals.sh makes (default: %(default)s)")
     labels = verb("labels", "corrections of eyes, from and to files", None)
     _label_verbs(labels.add_subparsers(dest="label_verb", metavar="VERB", required=True, parser_class=_Parser), common)
+    page = verb("review", "the page for doubts and corrections, in the browser of phone and desk", "review")
+    page.set_defaults(where="review")
+    page.add_argument("--lan", action="store_true", help="let the home network reach it, and print a link and a code for a phone's camera")
+    page.add_argument("--port", type=int, metavar="N", help="where to listen (default: review.port; 0: any that is free)")
+    page.add_argument("--link", action="store_true", help="only print a new link for a page that is running, and exit")
+    page.add_argument("--upload-token", action="store_true", help="only print a new token with which a phone sends photos by itself, and exit")
+    page.add_argument("--sign-out", action="store_true", help="only sign out every device that was let in, and exit")
+    models = verb("models", "the models that find the eyes: which there are, which is in force, and changing that", None)
+    _model_verbs(models.add_subparsers(dest="model_verb", metavar="VERB", required=True, parser_class=_Parser), common)
     render = verb("render", "make the film now", "render")
     render.add_argument("--full", action="store_true", help="also when it would show nothing new")
     render.add_argument("--dry-run", action="store_true", help="only say what the film would show")
     verb("refit", "choose the picture format again, from all photos so far, and make every frame again", "refit")
+    retrain = verb("retrain", "have the model learn from your corrections, in force only if it proves better", "retrain")
+    retrain.set_defaults(where="retrain")
+    retrain.add_argument("--now", action="store_true", help="also when there are no new labels")
+    retrain.add_argument("--json", action="store_true", help="for scripts: the outcome as one JSON object")
     train = verb("train", "train the base model on labelled faces; call again to go on where it stopped", "train")
     train.add_argument("faces", metavar="FACES", help="shards with labels.csv, a label CSV, or a folder of N_row_col_row_col.jpg")
     train.add_argument("--out", default=".train/base", metavar="DIR", help="state and weights (default: %(default)s)")
@@ -98,6 +112,10 @@ def parser() -> argparse.ArgumentParser:
     restore.set_defaults(where="keeping")
     restore.add_argument("dir", metavar="DIR", help="the folder that `photodiary backup` wrote")
     restore.add_argument("--forgotten", metavar="FILE", help="what is to stay forgotten: the old archive, or a list with one SHA-256 a line")
+    notify = verb("notify", "send messages: a photo needs two taps, a new film, a better model, trouble; runs beside the service", "notify")
+    notify.set_defaults(where="notify")
+    notify.add_argument("--once", action="store_true", help="look and send once, for a timer; exit 75 when something is left to try again")
+    notify.add_argument("--test", action="store_true", help="send a test message to each target and say what happened; exit 1 when one failed")
     verb("version", "print the version", "version")
     return top
 
@@ -119,8 +137,26 @@ def _photo_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     verb("restore", "put photos into the film that were left out, with the eyes they had", "restore")
     redate = verb("redate", "say when photos were taken", "redate")
     redate.add_argument("--to", required=True, metavar="WHEN", help='what the clock showed there, such as "2024-05-15 08:30", or the day alone')
+    _facing_verbs(verbs, common)
     forget = verb("forget", "erase photos for good, from originals, frames, film and diary database, after asking", "forget")
     forget.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _facing_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    for act, help_ in (
+        ("turn", "say which way is up in photos whose file does not say it rightly"),
+        ("mirror", "show photos as a mirror would, as where one phone wrote its selfies mirrored and the next one did not"),
+    ):
+        made = verbs.add_parser(act, help=help_, description=f"{help_}.  {PHOTO}", parents=[common])
+        made.set_defaults(act=act, where="facing")
+        made.add_argument("photos", nargs="*", metavar="PHOTO", help="which photos; or instead a period:")
+        made.add_argument("--from", dest="first", metavar="DAY", help='all photos from this day on, such as "2020-05-15"')
+        made.add_argument("--to", dest="last", metavar="DAY", help="all photos up to this day")
+        if act == "turn":
+            by = "degrees clockwise until the head stands upright, 0: it does already; none: nobody says, the eyes do"
+            made.add_argument("--by", required=True, choices=("0", "90", "180", "270", "none"), help=by)
+        else:
+            made.add_argument("--off", action="store_true", help="not mirrored any more")
 
 
 def _label_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -131,6 +167,22 @@ def _label_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         made = verbs.add_parser(name, help=help_, description=f"{help_}.", parents=[common])
         made.set_defaults(act=act, where="labels")
         made.add_argument("path", metavar="PATH", help=path)
+
+
+def _model_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    def verb(name: str, help_: str, act: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = verbs.add_parser(name, help=help_, description=f"{help_}.", parents=[common])
+        made.set_defaults(act=act, where="versions")
+        return made
+
+    for name, help_, act in (("list", "one a line, the one in force with a star", "list_"), ("show", "what is known of one model", "show")):
+        made = verb(name, help_, act)
+        made.add_argument("--json", action="store_true", help="for scripts; list: one JSON object a line")
+        if name == "show":
+            made.add_argument("name", nargs="?", metavar="NAME", help="which model (default: the one in force)")
+    promote = verb("promote", "put a model in force, also in the running service; the one before stays to go back to", "promote")
+    promote.add_argument("name", metavar="NAME", help="which model")
+    verb("rollback", "put the model in force again that was before this one; once more goes further back", "rollback")
 
 
 def _quarantine_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -145,12 +197,9 @@ def _quarantine_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.  Returns the exit status."""
-    from photodiary.run import decisions, importing, keeping, labels, verbs
-
-    rooms = {"verbs": verbs, "decisions": decisions, "keeping": keeping, "labels": labels, "importing": importing}
     options = parser().parse_args(arguments)
     try:
-        return int(getattr(rooms[options.where], options.act)(options))
+        return int(getattr(import_module(f"photodiary.run.{options.where}"), options.act)(options))
     except BadConfig as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from photodiary.align.config import AlignConfig
 from photodiary.archive.reserve import DiskConfig
@@ -23,7 +26,10 @@ from photodiary.errors import BadConfig
 from photodiary.inbox.settle import InboxConfig
 from photodiary.locate.config import LocateConfig
 from photodiary.logs import LogsConfig
+from photodiary.notify.config import NotifyConfig
 from photodiary.render.schedule import RenderConfig
+from photodiary.retrain.config import RetrainConfig
+from photodiary.review.config import ReviewConfig
 
 PREFIX = "PHOTODIARY_"
 ON_DELETE = ("keep", "exclude")
@@ -44,6 +50,18 @@ class DiarySettings:
     on_delete: str = "keep"
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, where lists are written as JSON, such as '["one", "two"]'."""
+
+    def explode_env_vars(self, field_name: str, field: FieldInfo, env_vars: Mapping[str, str | None]) -> dict[str, Any]:
+        found = super().explode_env_vars(field_name, field, env_vars)
+        for key in dataclasses.fields(field.annotation) if dataclasses.is_dataclass(field.annotation) else ():
+            if isinstance(key.default, tuple) and isinstance(found.get(key.name), str):
+                with suppress(ValueError):  # what is no JSON is told as what is no list
+                    found[key.name] = json.loads(found[key.name])
+        return found
+
+
 class Settings(BaseSettings):
     """Everything a person can set.  Values are those of the rooms they steer; `config.example.toml` explains each."""
 
@@ -62,6 +80,9 @@ class Settings(BaseSettings):
     film: ReelStyle = ReelStyle()
     render: RenderConfig = RenderConfig()
     disk: DiskConfig = DiskConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    review: ReviewConfig = ReviewConfig()
+    notify: NotifyConfig = NotifyConfig()
     logs: LogsConfig = LogsConfig()
 
     @classmethod
@@ -70,7 +91,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource, file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
         """The environment wins over the file, which arrives as init values."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     def zone(self, name: str) -> ZoneInfo:
         """The time zone of a diary."""
@@ -128,7 +149,10 @@ def load(path: Path) -> Settings:
 def _in_words(detail: Any) -> Iterator[str]:
     table = ".".join(str(part) for part in detail["loc"])
     values = _tables().get(table)
-    for message in str(detail["msg"]).removeprefix("Value error, ").splitlines():
+    said = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "tuple_type":
+        said = 'must be a list, such as ["one", "two"]'
+    for message in said.splitlines():
         where = table
         key, _, rest = message.partition(" ")
         if dataclasses.is_dataclass(values) and key in {f.name for f in dataclasses.fields(values)}:  # a check of the table's own
@@ -199,7 +223,10 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     locate = settings.locate
     if locate.model:
         locate = dataclasses.replace(locate, model=str(folder / Path(locate.model).expanduser()))
-    return settings.model_copy(update={"diary": diaries, "locate": locate, "state": str(_state(settings.state, folder))})
+    retrain = settings.retrain
+    if retrain.rehearsal:
+        retrain = dataclasses.replace(retrain, rehearsal=str(_from(folder, Path(retrain.rehearsal))))
+    return settings.model_copy(update={"diary": diaries, "locate": locate, "retrain": retrain, "state": str(_state(settings.state, folder))})
 
 
 def _state(given: str, folder: Path) -> Path:

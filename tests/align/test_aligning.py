@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.canvas import apply
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Stage
-from photodiary.ledger import photos, reels
+from photodiary.ledger import deciding, facings, photos, reels
 
 NOW = 1_700_000_000.0
 
@@ -56,6 +57,59 @@ def test_frames_follow_the_eyes(diary) -> None:
     assert diary.finish() == 1
     assert diary.row(digest).frame != old
     assert diary.frames_on_disk() == {diary.row(digest).frame}
+
+
+def turn(diary, digest, mirrored: bool, turned: int | None) -> None:
+    facings.say(diary.ledger, [diary.row(digest)], mirrored, turned, facings.BY, NOW)
+    while deciding.heed(diary.ledger, UTC, NOW):
+        pass
+
+
+def test_a_mirrored_frame_shows_the_other_side(diary) -> None:
+    """Read back from disk, a mirrored frame is the plain one seen in a mirror, its dots on the canvas points of the other eye; undone, it is the old one."""
+    digest = diary.locate(3)
+    diary.finish()
+    old, plain = diary.row(digest).frame, diary.frame(digest)
+    turn(diary, digest, True, None)
+    assert diary.row(digest).frame == old, "the old frame stays until the new one is there"
+    assert diary.finish() == 1
+    mirrored = diary.frame(digest)
+    canvas = AlignConfig("160x200").fixed()
+    assert diary.dots(mirrored).distance(EyePair(canvas.right, canvas.left)) < 0.3
+    assert np.abs(mirrored[:, ::-1].astype(float) - plain).max() < 12
+    assert np.abs(mirrored.astype(float) - plain).max() > 100
+    (a, b, _), (d, e, _) = diary.row(digest).matrix
+    assert a * e - b * d < 0
+    assert diary.frames_on_disk() == {diary.row(digest).frame} != {old}
+    turn(diary, digest, False, None)
+    diary.finish()
+    assert diary.frames_on_disk() == {old}
+    assert (diary.frame(digest) == plain).all()
+
+
+def test_a_photo_said_to_stand_on_its_head_is_turned_round(diary) -> None:
+    """With eyes that a person placed the frame turns by half a circle; the eyes stay where they are in the original."""
+    digest = diary.locate(4, by="placed", expected=None)
+    diary.finish()
+    plain, eyes = diary.frame(digest), diary.row(digest).sighting.eyes
+    turn(diary, digest, False, 180)
+    assert diary.finish() == 1
+    canvas = AlignConfig("160x200").fixed()
+    assert diary.dots(diary.frame(digest)).distance(EyePair(canvas.right, canvas.left)) < 0.3
+    assert diary.row(digest).sighting.eyes == eyes
+    assert np.abs(diary.frame(digest).astype(float) - plain).max() > 100
+
+
+def test_which_way_round_stays_when_the_format_changes(diary) -> None:
+    """Another picture format makes every frame again, the mirrored one mirrored."""
+    digest = diary.locate(3)
+    turn(diary, digest, True, None)
+    diary.finish()
+    diary.config = AlignConfig("120x120")
+    diary.finish()
+    canvas = AlignConfig("120x120").fixed()
+    assert diary.frame(digest).shape == (120, 120, 3)
+    assert diary.dots(diary.frame(digest)).distance(EyePair(canvas.right, canvas.left)) < 0.3
 
 
 def test_a_repeated_step_changes_nothing(diary) -> None:

@@ -25,7 +25,7 @@ FLOORS = (
     ("errors",),
     ("diary",),
     ("ledger", "archive", "darkroom", "eyenet"),
-    ("inbox", "locate", "align", "render", "review", "retrain"),
+    ("inbox", "locate", "align", "render", "review", "retrain", "notify"),
     ("settings", "logs"),
     ("run",),
     ("cli",),
@@ -47,6 +47,12 @@ OWNERS = {
     "av": {"render"},
     "watchdog": {"inbox"},
     "apscheduler": {"run"},
+    "apprise": {"notify"},
+    "starlette": {"review"},
+    "jinja2": {"review"},
+    "markupsafe": {"review"},
+    "uvicorn": {"review"},
+    "segno": {"run"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
 }
@@ -55,9 +61,13 @@ ANYWHERE = {"numpy", "structlog"}  # numpy is the language pictures are handed a
 # Programs of another environment: run, never imported, so they know nothing of ours and their libraries are not our dependencies.
 FOREIGN = {"photodiary.retrain.rival_mediapipe": {"mediapipe", "numpy"}}  # deploy/rivals.sh makes its environment: mediapipe needs an old numpy
 
+# Programs of ours that need what not everybody installs: run, never imported, with the extra that they need.
+OPTIONAL = {"photodiary.notify.messenger": "notify"}
+
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "pillow_heif": "pillow-heif", "pydantic_settings": "pydantic-settings"}
 NOT_IMPORTED = {
     "torchvision": "timm imports it, and its release must match torch's",
+    "python-multipart": "starlette reads forms with photos by it",
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 
@@ -176,11 +186,11 @@ def owners(house: House) -> list[str]:
 
 
 def foreigners(house: House) -> list[str]:
-    """A program of another environment imports nothing of ours and only its own libraries; nobody imports it."""
+    """A program of another environment imports nothing of ours and only its own libraries; nobody imports it, nor one that needs an extra."""
     complaints = []
     for module in house.values():
         for target, line in module.imports:
-            if target in FOREIGN:
+            if target in FOREIGN or target in OPTIONAL:
                 complaints.append(f"{module.at(line)}: {target} is run, never imported")
             if module.name in FOREIGN and (own(target) or outside(target)) and target.split(".")[0] not in FOREIGN[module.name]:
                 complaints.append(f"{module.at(line)}: its environment has no {target.split('.')[0]}")
@@ -226,15 +236,25 @@ def lengths(house: House) -> list[str]:
 
 
 def declared(house: House, pyproject: str) -> list[str]:
-    """What is imported is declared, and what is declared is imported or has a written reason."""
-    listed = {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in tomllib.loads(pyproject)["project"]["dependencies"]}
-    tops = {top for module in house.values() if module.name not in FOREIGN for target, _ in module.imports if (top := outside(target))}
-    used = {DISTRIBUTIONS.get(top, top) for top in tops}
+    """What is imported is declared, in the extra that it belongs to where it may be missing, and what is declared is imported or has a written reason."""
+    project = tomllib.loads(pyproject)["project"]
+    listed, further = _listed(project["dependencies"]), project.get("optional-dependencies", {})
+    modules = [module for module in house.values() if module.name not in FOREIGN and module.name not in OPTIONAL]
+    used = {DISTRIBUTIONS.get(top, top) for module in modules for target, _ in module.imports if (top := outside(target))}
     return (
         [f"{name}: imported, not declared" for name in sorted(used - listed)]
         + [f"{name}: declared, not imported" for name in sorted(listed - used - set(NOT_IMPORTED))]
         + [f"{name}: has a reason but needs none" for name in sorted(set(NOT_IMPORTED) & used | set(NOT_IMPORTED) - listed)]
+        + [
+            f"{name}: its extra {extra} is not what it imports"
+            for name, extra in OPTIONAL.items()
+            if name in house and {top for target, _ in house[name].imports if (top := outside(target))} != _listed(further.get(extra, []))
+        ]
     )
+
+
+def _listed(lines: list[str]) -> set[str]:
+    return {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in lines}
 
 
 # -- held against the house ------------------------------------------------------------------------------------------------------
@@ -301,6 +321,7 @@ OFFENDERS: dict[str, tuple[Callable[[House], list[str]], dict[str, str], str]] =
     "new library": (owners, {"run/a.py": "import requests\n"}, "requests has no owner"),
     "homesick program": (foreigners, {"retrain/rival_mediapipe.py": "from photodiary.diary import eyes\n"}, "its environment has no photodiary"),
     "imported program": (foreigners, {"retrain/a.py": "from photodiary.retrain import rival_mediapipe\n", "retrain/rival_mediapipe.py": ""}, "never imported"),
+    "imported extra": (foreigners, {"run/a.py": "import photodiary.notify.messenger\n", "notify/messenger.py": ""}, "never imported"),
     "second log": (one_log, {"run/a.py": "import structlog\nstructlog.configure(processors=[])\n"}, "structlog.configure belongs to logs"),
     "second log by name": (one_log, {"run/a.py": "from structlog import configure\n"}, "only structlog.get_logger"),
     "words with numpy": (unworldly, {"diary/a.py": "import numpy\n"}, "numpy is not in the standard library"),
@@ -339,12 +360,15 @@ def test_an_innocent_house_is_accepted(tmp_path: Path) -> None:
 def test_an_undeclared_library_is_refused(tmp_path: Path) -> None:
     """An import without a declaration, a declaration without an import and a reason that nothing needs are each named."""
     house = build_house(tmp_path, {"darkroom/a.py": "import cv2\nimport torchvision\nimport os\n"})
-    pyproject = '[project]\ndependencies = ["numpy>=2", "torchvision>=0.28", "tzdata"]\n'
+    pyproject = '[project]\ndependencies = ["numpy>=2", "python-multipart", "torchvision>=0.28", "tzdata"]\n'
     assert declared(house, pyproject) == [
         "opencv-python: imported, not declared",
         "numpy: declared, not imported",
         "torchvision: has a reason but needs none",
     ]
+    house = build_house(tmp_path / "extra", {"notify/messenger.py": "import apprise\nimport requests\n"})
+    pyproject = '[project]\ndependencies = ["python-multipart", "torchvision", "tzdata"]\n[project.optional-dependencies]\nnotify = ["apprise>=2"]\n'
+    assert declared(house, pyproject) == ["photodiary.notify.messenger: its extra notify is not what it imports"]
 
 
 # -- verbs that do not predict stay light ----------------------------------------------------------------------------------------
@@ -379,6 +403,10 @@ def imported_by(arguments: list[str], folder: Path) -> set[str]:
         "doctor",
         "backup copy",
         "restore --help",
+        "review --help",
+        "review --link",
+        "review --upload-token",
+        "notify --help",
     ],
 )
 def test_a_verb_that_does_not_predict_stays_light(verb: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from photodiary.archive import layout
 from photodiary.diary.canvas import Canvas
 from photodiary.diary.eyes import EyePair, Point
+from photodiary.diary.facing import Facing
 from photodiary.diary.photo import Digest, digest_of
 
 WALL = datetime(2024, 5, 15, 14, 39)
@@ -71,3 +72,12 @@ def test_an_unknown_format_has_no_name() -> None:
     """Nothing but the formats we read gets into the archive."""
     with pytest.raises(KeyError):
         layout.original(DIGEST, WALL, "gif")
+
+
+def test_a_facing_is_in_the_name_only_where_it_changes_the_frame() -> None:
+    """Frames of photos that nobody mirrored or turned keep the names they always had; each way round has its own otherwise."""
+    plain = layout.frame(DIGEST, WALL, EYES, CANVAS)
+    assert plain.endswith(f"_{DIGEST[:16]}_6294ec6d.jpg"), "as it was named before anybody could say so"
+    assert layout.frame(DIGEST, WALL, EYES, CANVAS, Facing(turned=0)) == plain == layout.frame(DIGEST, WALL, EYES, CANVAS, Facing())
+    others = [layout.frame(DIGEST, WALL, EYES, CANVAS, facing) for facing in (Facing(True), Facing(turned=180), Facing(True, 180))]
+    assert len({plain, *others}) == 4

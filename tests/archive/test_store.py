@@ -166,7 +166,7 @@ def test_the_archive_is_private_and_marks_what_can_be_made_again(tmp_path: Path)
     archive.prepare()
     archive.prepare()
     folders = [archive.root, *(path for path in archive.root.iterdir() if path.is_dir())]
-    assert {path.name for path in folders} == {"archive", "originals", "frames", "films", "work"}
+    assert {path.name for path in folders} == {"archive", "originals", "frames", "films", "work", "drop"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
     files = [path for path in archive.root.rglob("*") if path.is_file()]
     assert files == [archive.root / "work/CACHEDIR.TAG"]

@@ -36,7 +36,7 @@ from photodiary.retrain import charts  # noqa: E402
 HANDFUL = 20
 AHEAD = 200  # photos in the inbox that the diary does not have yet, at most
 EVERY_S = 2.0
-CONFIG = QUICK.replace("after_quiet_s = 1.0\nat_latest_s = 5.0", "after_quiet_s = 5.0\nat_latest_s = 60.0").replace("320x320", "160x160")
+CONFIG = QUICK.replace("after_quiet_s = 0.5\nat_latest_s = 5.0", "after_quiet_s = 5.0\nat_latest_s = 60.0").replace("320x320", "160x160")
 CURVES = {  # what must stay flat: its words, unit, and how much it may grow with each photo: what the daemon remembers of a file in the inbox
     "anonymous memory of the daemon": ("MB", 0.001),
     "resident memory of the darkroom": ("MB", 0.0001),

@@ -120,6 +120,9 @@ def test_workers_answer_what_the_functions_give(darkroom: room.Darkroom, shelf: 
         assert np.array_equal(crop, halved_then_warped(photo.pixels, np.array(matrix), (64, 48), times))
     frame = darkroom.frame(shelf.digest, shelf.load, MATRIX, CANVAS)
     assert frame == warp.encode(warp.frame(photo.pixels, np.array(MATRIX), (CANVAS.width, CANVAS.height)))
+    small = darkroom.picture(shelf.digest, shelf.load, SMALL, (64, 48), quality=70)
+    assert small == warp.encode(halved_then_warped(photo.pixels, np.array(SMALL), (64, 48), 2), 70)
+    assert len(small) < len(warp.encode(halved_then_warped(photo.pixels, np.array(SMALL), (64, 48), 2)))
     assert shelf.loans == 0, "the worker still had it from the inspection"
 
 

@@ -255,10 +255,12 @@ def frames(data: bytes) -> dict[str, bytes]:
 
 
 def test_a_frame_is_a_jpeg_like_ours_or_none(evil: Evil, data: bytes, tmp_path: Path) -> None:
-    """Of the canvas's size, with the parts that ours has, and nothing before, between or behind them."""
+    """Of the canvas's size, with the parts that ours has, and nothing before, between or behind them; a picture for the page likewise."""
     for name, payload in frames(data).items():
         (tmp_path / "payload").write_bytes(payload)
         darkroom = evil(f"send(b'{{}}'); send(open({str(tmp_path / 'payload')!r}, 'rb').read())")
+        with pytest.raises(WorkerLost, match="nonsense"):
+            darkroom.picture(digest_of(data), lambda: data, MATRIX, (CANVAS.width, CANVAS.height))
         with pytest.raises(WorkerLost, match="nonsense"):
             print(name, darkroom.frame(digest_of(data), lambda: data, MATRIX, CANVAS)[:40])
 

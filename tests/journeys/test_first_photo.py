@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -59,6 +60,8 @@ def test_photos_by_rename_and_in_slow_chunks_become_a_film_whose_eyes_stand_stil
         original = (diary.archive / row["original"]).read_bytes()
         assert original == (diary.inbox / row["names"][0]).read_bytes()
     assert diary.stop() == 0
+    assert diary.status()["diaries"] == [diary.me()], "what tests look at is what the verbs print"
+    assert [json.loads(line) for line in diary.ask("photos", "list", "--json").stdout.splitlines()] == diary.photos()
     assert "picture format" in diary.told()
     assert "in the film as frame" in diary.told()
 

@@ -57,6 +57,7 @@ class ToldLocator:
     answers: list[Sighting | Located | Exception]
     look: Callable[[View], object] = lambda view: view.thumbnail(32)
     name: str = "told-1"
+    kin: str = "told-1"
     sha256: str = "0" * 64
     device: str = "cpu"
     together: int = 1

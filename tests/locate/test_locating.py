@@ -22,7 +22,7 @@ from photodiary.diary.eyes import DoubtConfig, EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage, digest_of
 from photodiary.errors import Held, PhotodiaryError, Unreadable, WorkerLost
 from photodiary.eyenet.likeness import ENOUGH, Gallery, stored
-from photodiary.ledger import gallery, photos, summary
+from photodiary.ledger import facings, gallery, photos, summary
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.locate.views import DarkroomView, Located, Locator
@@ -92,6 +92,17 @@ def test_a_received_photo_becomes_a_located_one(diary: Diary, told) -> None:
     assert locator.seen == [(96, 72)], "the size is that of the upright photo"
     assert not diary.step(locator)
     assert diary.sightings() == 1
+
+
+def test_a_turned_photo_is_looked_at_as_a_person_said_it_stands(diary: Diary, told) -> None:
+    """The locator sees a photo of the turned size; what it says is kept in pixels of the upright original."""
+    digest = diary.receive()
+    facings.say(diary.ledger, [diary.row(digest)], False, 90, facings.BY, NOW)
+    locator = told([Sighting("told-1", EYES, 1.25, None, 1)])
+    assert diary.step(locator)
+    assert locator.seen == [(72, 96)]
+    sighting = diary.row(digest).sighting
+    assert sighting is not None and sighting.eyes == EyePair(Point(40.0, 41.0), Point(42.0, 11.0)), "(x, y) of the turned one is (y, 71 - x) of the original"
 
 
 def test_without_a_face_a_photo_is_left_out(diary: Diary, told) -> None:
@@ -218,7 +229,7 @@ def test_one_that_cannot_be_read_does_not_hold_up_its_company(diary: Diary, told
 class Poisoned:
     """A locator that breaks, in a way nobody foresaw, over any company in which one certain photo is."""
 
-    name, sha256, device, together = "told-1", "0" * 64, "cpu", 4
+    name, kin, sha256, device, together = "told-1", "told-1", "0" * 64, "cpu", 4
 
     def __init__(self, poison: Digest) -> None:
         self.poison = poison
@@ -256,7 +267,7 @@ ME, STRANGER = (np.eye(8, dtype=np.float32)[n] for n in (0, 5))
 class Knowing:
     """Knows each photo's face, and compares it with the gallery as the real locator does."""
 
-    name, sha256, device = "knowing-1", "1" * 64, "cpu"
+    name, kin, sha256, device = "knowing-1", "knowing-1", "1" * 64, "cpu"
 
     def __init__(self, strangers: set[Digest], together: int = 1) -> None:
         self.strangers = strangers
@@ -390,3 +401,83 @@ def _error(locate, view: DarkroomView) -> PhotodiaryError:
     with pytest.raises(PhotodiaryError) as caught:
         locate(view)
     return caught.value
+
+
+# -- after another model has taken over --------------------------------------------------------------------------------------------
+
+ASIDE = EyePair(Point(33.0, 40.0), Point(63.0, 42.0))  # a tenth of the eyes' distance further right
+
+
+def framed(diary: Diary) -> None:
+    """Every located photo gets its frame."""
+    with diary.ledger.write() as db:
+        db.execute("UPDATE photos SET stage = 'aligned', frame = 'frames/' || id || '.jpg' WHERE stage = 'located'")
+
+
+def judged(diary: Diary, told, count: int) -> list[Digest]:
+    """Photos in the film as the model told-1 saw them."""
+    digests = [diary.receive(grey) for grey in range(1, count + 1)]
+    locator = told([Sighting("told-1", EYES, 1.0)] * count)
+    while diary.step(locator):
+        pass
+    framed(diary)
+    return digests
+
+
+def test_a_new_photo_goes_before_those_that_are_looked_at_again(diary: Diary, told) -> None:
+    """While photos wait to be looked at again, one that comes in is looked at next; nothing of the film changes until all were looked at."""
+    old = judged(diary, told, 6)
+    locator = told([Sighting("told-2", ASIDE, 1.0)] * 7, name="told-2", together=2)
+    locating = Locating("me", diary.ledger, diary.archive, diary.darkroom, locator, DoubtConfig(), {})
+    assert locating.behind(NOW) and locating.step(NOW)
+    new = diary.receive(100)
+    assert locating.step(NOW) and diary.row(new).stage is Stage.LOCATED
+    assert [diary.row(digest).stage for digest in old] == [Stage.ALIGNED] * 6
+    while locating.step(NOW):
+        pass
+    assert locator.companies == [2, 1, 2, 2] and not locating.behind(NOW)
+    assert [diary.row(digest).stage for digest in old] == [Stage.LOCATED] * 6
+    assert {diary.row(digest).sighting for digest in old} == {Sighting("told-2", ASIDE, 1.0)}
+    assert all(row.in_film for row, _ in photos.everything(diary.ledger) if row.sha256 != new)
+
+
+def test_a_start_in_the_middle_goes_on_where_it_stood(diary: Diary, told) -> None:
+    """Who comes after a crash, between looking and settling or in the middle of either, finds in the ledger what is left to do."""
+    old = judged(diary, told, 5)
+    locator = told([Sighting("told-2", ASIDE, 1.0)] * 5, name="told-2")
+    for steps in (2, 2, 1, 9):  # each with nothing remembered
+        locating = Locating("me", diary.ledger, diary.archive, diary.darkroom, locator, DoubtConfig(), {})
+        assert all([locating.step(NOW) for _ in range(steps)][:1])
+    assert [diary.row(digest).stage for digest in old] == [Stage.LOCATED] * 5 and len(locator.companies) == 5
+
+
+def test_trouble_while_looking_again_costs_no_frame(diary: Diary, told) -> None:
+    """A photo whose reader dies, or whose original cannot be read, stays in the film as it is, is told, and is tried again later; the others go on."""
+    bad, gone, good = judged(diary, told, 3)
+    locator = told([WorkerLost("it died"), Unreadable("damaged", "it is damaged"), Sighting("told-2", ASIDE, 1.0)], name="told-2")
+    with capture_logs() as said:
+        while diary.step(locator):
+            pass
+    assert diary.row(good).stage is Stage.LOCATED and diary.row(good).tries == 0
+    for digest in (bad, gone):
+        row = diary.row(digest)
+        assert (row.stage, row.in_film, row.deaths, row.tries) == (Stage.ALIGNED, True, 0, 1)
+    assert [entry["code"] for entry in said if entry["log_level"] == "warning"] == ["photo.retry"] * 2
+    assert not diary.step(locator, NOW + 9)
+    locator.answers = [Sighting("told-2", ASIDE, 1.0)] * 2
+    while diary.step(locator, NOW + 11):
+        pass
+    assert [diary.row(digest).stage for digest in (bad, gone)] == [Stage.LOCATED] * 2
+
+
+def test_a_promotion_keeps_the_gallery(diary: Diary) -> None:
+    """A personal model compares faces with the trusted frames that its base has seen, from the first photo on."""
+    for grey in range(1, 14):
+        diary.receive(grey)
+    run(diary, Knowing(set()))
+    framed(diary)
+    mine = Knowing(set())
+    mine.name = "mine-1"
+    run(diary, mine)
+    assert len(mine.looks) == 13 and all(compared for _, compared in mine.looks)
+    assert gallery.trusted(diary.ledger, "knowing-1") == 13 and gallery.trusted(diary.ledger, "mine-1") == 0

@@ -96,7 +96,7 @@ def _impatient() -> None:
 
     loop.TROUBLE_SLEEP_S, once.PATIENCE_S, once.POLL_S = 0.05, 1.0, 0.05
     photos.retry_wait = lambda tries: 0.05
-    models.resident = lambda config: DotLocator()
+    models.resident = lambda config, state="": DotLocator()
 
 
 def in_rendering_child() -> None:

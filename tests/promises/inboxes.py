@@ -22,8 +22,8 @@ def config(scan_every: float, settle: float = 0.5, film_after: float = 3600.0) -
     """The quick configuration with other seconds; films are made late unless told otherwise, they are another row's."""
     return (
         QUICK.replace("scan_every = 5.0", f"scan_every = {scan_every}")
-        .replace("wait_until_unchanged = 1.0", f"wait_until_unchanged = {settle}")
-        .replace("after_quiet_s = 1.0", f"after_quiet_s = {film_after}")
+        .replace("wait_until_unchanged = 0.5", f"wait_until_unchanged = {settle}")
+        .replace("after_quiet_s = 0.5", f"after_quiet_s = {film_after}")
         .replace("at_latest_s = 5.0", f"at_latest_s = {max(film_after, 5.0)}")
     )
 

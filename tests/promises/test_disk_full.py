@@ -52,8 +52,8 @@ SWITCHES = (
         "waiting for the disk at the start",
         "test_a_first_start_on_a_full_disk_waits_and_goes_on",
         "run/daemon.py",
-        "patient=self._before is None",
-        "patient=False",
+        "patient = self._before is None",
+        "patient = False",
     ),
     Switch(
         "looking at a waiting disk again",

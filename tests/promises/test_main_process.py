@@ -49,7 +49,7 @@ if __name__ == "__main__":  # the rendering child imports this file again, and m
     from photodiary.run import models
 
     class Plain:
-        name, sha256, device, together, trouble = "plain-1", "0" * 64, "cpu", 1, None
+        name, kin, sha256, device, together, trouble = "plain-1", "plain-1", "0" * 64, "cpu", 1, None
         def locate(self, view, gallery=None):
             seen = view.thumbnail(100)
             assert seen.dtype == np.uint8 and seen.std() > 1  # it did get a picture
@@ -58,7 +58,7 @@ if __name__ == "__main__":  # the rendering child imports this file again, and m
         def locate_all(self, views, galleries):
             return [self.locate(view) for view in views]
 
-    models.resident = lambda config: Plain()
+    models.resident = lambda config, state="": Plain()
     sys.exit(cli.main(sys.argv[1:]))
 """
 

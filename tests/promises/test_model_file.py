@@ -1,7 +1,5 @@
-"""Promise: torn or malicious model file.  Only safetensors are read, a bad file never becomes the model in force, and no code in it runs.
-
-That a bad current model falls back to the last good one, and then to the shipped one, is closed with the registry of models (a later issue);
-today there is the configured one or the shipped one, and a configured one that is bad is refused in words with status 78.
+"""Promise: torn or malicious model file.  Only safetensors are read, a bad candidate never becomes current, a bad current falls back to the last good
+one and then to the shipped one, and no code in a file runs.  One that the configuration names is refused in words with status 78.
 """
 
 from __future__ import annotations
@@ -20,6 +18,10 @@ import torch
 from safetensors.torch import load, save
 from tests.promises.switch import Switch
 from tests.support.daemon import ROOT, Diary
+from tests.support.dots import drop, photo
+from tests.support.models import altered, tiny
+
+from photodiary.eyenet.registry import Registry
 
 SHIPPED = ROOT / "service/photodiary/eyenet/base.safetensors"
 SWITCHES = (
@@ -44,6 +46,34 @@ SWITCHES = (
         "run/daemon.py",
         "if self._before is None:",
         "if True:",
+    ),
+    Switch(
+        "passing over what is bad",
+        "test_a_bad_current_model_falls_back_and_the_service_goes_on",
+        "eyenet/registry.py",
+        'trouble = trouble or f"the model {name} cannot be used ({error})"',
+        "raise",
+    ),
+    Switch(
+        "the checksum of a model of the registry",
+        "test_a_bad_current_model_falls_back_and_the_service_goes_on",
+        "eyenet/registry.py",
+        "    if digest != sha256:",
+        "    if False:",
+    ),
+    Switch(
+        "going on with the model that is loaded",
+        "test_a_bad_current_model_falls_back_and_the_service_goes_on",
+        "run/following.py",
+        "except (PhotodiaryError, RuntimeError, MemoryError, OSError) as error:",
+        "except ZeroDivisionError as error:",
+    ),
+    Switch(
+        "loading a candidate before it is put in force",
+        "test_a_candidate_that_does_not_load_is_never_put_in_force",
+        "run/versions.py",
+        "_tried(registry.checked(options.name))",
+        "registry.checked(options.name)",
     ),
 )
 
@@ -168,3 +198,51 @@ def test_a_bad_model_that_is_configured_later_leaves_the_old_one_in_force(diary:
     diary.until_told("model my-own on cpu", seconds=120)
     assert diary.status()["model"] == {"name": "my-own", "sha256": hashlib.sha256(own.read_bytes()).hexdigest(), "device": "cpu"}
     assert diary.stop() == 0
+
+
+def test_a_candidate_that_does_not_load_is_never_put_in_force(diary: Diary, tmp_path: Path) -> None:
+    """A file with the right checksum and format, but with numbers in it that are none, is refused by `models promote`, and nothing has changed."""
+    models = Registry(diary.folder / "state")
+    models.publish(altered(tmp_path / "bad", "mine-1", by=float("nan")), {"name": "mine-1"})
+    done = diary.call("models", "promote", "mine-1")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "values that are no numbers" in done.stderr and "nothing was changed" in done.stderr
+    assert models.standing().entry == models.versions()[0].entry and models.stamp() is None
+
+
+def test_a_bad_current_model_falls_back_and_the_service_goes_on(tmp_path: Path) -> None:
+    """A current model that is damaged, or cannot be loaded, is passed over for the last good one, at the start and while the service runs; photos go on
+    coming through, `status` names the reason, and `doctor --fix` settles it."""
+    diary = Diary(tmp_path / "me")
+    models = Registry(diary.folder / "state")
+    for name, card in (("mine-1", {"shift": 1.0}), ("mine-2", {}), ("mine-3", {"broken": True})):
+        models.publish(tiny(tmp_path / name, name), {"name": name, **card})
+    models.promote("mine-1")
+    models.promote("mine-2")
+    assert models.folder is not None
+    damaged = bytearray((models.folder / "mine-2.safetensors").read_bytes())
+    damaged[-3] ^= 1
+    (models.folder / "mine-2.safetensors").write_bytes(damaged)
+    try:
+        drop(diary.inbox, "1.jpg", photo(1))
+        diary.start()
+        diary.until_film_of(1)
+        assert diary.status()["model"]["name"] == "mine-1"
+        assert any("mine-2 cannot be used" in reason and "mine-1 finds the eyes instead" in reason for reason in diary.status()["degraded"])
+        models.promote("mine-3")
+        os.kill(diary.pid, signal.SIGUSR1)
+        diary.until_told("mine-1 goes on finding the eyes")
+        drop(diary.inbox, "2.jpg", photo(2))
+        diary.until_film_of(2)
+        diary.until(lambda s: any("made to fail" in reason for reason in diary.status()["degraded"]), "the reason in status")
+        assert diary.status()["model"]["name"] == "mine-1" and {row["by"] for row in diary.photos()} == {"mine-1"}
+        assert diary.stop() == 0 and "Traceback" not in diary.told()
+    finally:
+        diary.close()
+    assert models.rollback().name == "mine-1", "the damaged one is passed over"
+    models.promote("mine-3")
+    (models.folder / "mine-3.safetensors").unlink()
+    done = diary.call("doctor")
+    assert done.returncode == 1 and "mine-3" in done.stdout and "Traceback" not in done.stderr
+    assert diary.call("doctor", "--fix").returncode == 0 and diary.call("doctor").returncode == 0
+    assert diary.status()["degraded"] == [] and diary.status()["model"]["name"] == "mine-1"

@@ -33,6 +33,13 @@ SWITCHES = (
         "        be_private()\n        import socket\n        self._outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n",
     ),
     Switch(
+        "leaving messages to another process",
+        "test_photos_become_film_without_a_network_and_without_traces",
+        "run/daemon.py",
+        "        be_private()\n",
+        "        be_private()\n        import photodiary.notify.targets  # noqa: F401\n",
+    ),
+    Switch(
         "frames that are made of pixels alone",
         "test_photos_become_film_without_a_network_and_without_traces",
         "align/aligning.py",
@@ -112,9 +119,13 @@ def sockets(pid: int) -> set[str]:
 
 
 def test_photos_become_film_without_a_network_and_without_traces(diary: Diary) -> None:
-    """Without any network photos become film; nobody has a socket but unix ones; frames, film, log and names tell nothing of place, device or path."""
+    """Without any network photos become film; nobody has a socket but unix ones; frames, film, log and names tell nothing of place, device or path.
+
+    Messages are configured and due: what sends them is loaded by no process of the service.
+    """
     isolated(diary)
-    diary.config.write_text(diary.config.read_text() + '[logs]\nlevel = "debug"\n')
+    diary.config.write_text(diary.config.read_text() + '[logs]\nlevel = "debug"\n[notify]\nurls = ["json://127.0.0.1:9"]\nexec = ["false"]\n')
+    diary.environment["PYTHONPROFILEIMPORTTIME"] = "1"
     drop(diary.inbox, "IMG_PRIVATE_1.jpg", telltale(1, "jpeg"))
     drop(diary.inbox, "IMG_PRIVATE_2.heic", telltale(2, "heic"))
     (diary.inbox / "cut.jpg").write_bytes(telltale(3, "jpeg")[:-3000])
@@ -136,6 +147,10 @@ def test_photos_become_film_without_a_network_and_without_traces(diary: Diary) -
     for path in made[:2]:
         with Image.open(path) as frame:
             assert not frame.getexif() and not {"exif", "xmp", "comment"} & frame.info.keys()
+    loaded = {line.rpartition("|")[2].strip() for line in diary.told().splitlines() if line.startswith("import time:")}
+    assert {"photodiary.run.daemon", "photodiary.notify.config", "av"} <= loaded, "the film's process too"
+    assert not {name.split(".")[0] for name in loaded} & {"apprise", "requests", "urllib3", "smtplib"}
+    assert {name for name in loaded if name.startswith("photodiary.notify.")} == {"photodiary.notify.config"}
     told = diary.told().encode()
     rationals = [str(part).encode() for value in PLACE for part in (degrees(value)[2],)]
     assert [mark for mark in (b"48.137", b"11.576", DEVICE.encode(), WORDS.encode(), b"SERIAL-4711", *rationals) if mark in told] == []

@@ -26,7 +26,7 @@ SWITCHES = (
 
 CALM = (
     QUICK.replace("scan_every = 5.0", "scan_every = 1.0")
-    .replace("after_quiet_s = 1.0", "after_quiet_s = 6.0")
+    .replace("after_quiet_s = 0.5", "after_quiet_s = 6.0")
     .replace("at_latest_s = 5.0", "at_latest_s = 60.0")
 )
 """Films wait for six quiet seconds: what comes in together is in one film on any machine."""

@@ -83,7 +83,7 @@ def test_the_exit_status_says_what_kind_of_trouble_it_is(diary: Diary) -> None:
 def test_asked_to_stop_while_it_is_still_loading_it_says_goodbye(diary: Diary) -> None:
     """SIGTERM while the model is being loaded is not lost: it stops with status 0, its locks free, having begun nothing."""
     program = Path(diary.command[1])
-    program.write_text("import time\n" + program.read_text().replace("lambda config: DotLocator()", "lambda config: (time.sleep(4), DotLocator())[1]"))
+    program.write_text("import time\n" + program.read_text().replace("DotLocator.in_force(state)", "(time.sleep(4), DotLocator())[1]"))
     drop(diary.inbox, "1.jpg", photo(1))
     diary.start()
     diary.until_told("configuration: ")

@@ -1,11 +1,10 @@
-"""Promise: upgrade, downgrade.  The ledger is copied before a migration, a newer one is refused in clear words, canvas and style stay.
-
-That a new shipped model is a candidate like any other is closed with the registry of models (a later issue).
-"""
+"""Promise: upgrade, downgrade.  The ledger is copied before a migration, a newer one is refused in clear words, canvas and style stay, and so does a
+model that was put in force: a new shipped one is then a candidate like any other."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sqlite3
 import stat
@@ -18,10 +17,14 @@ import pytest
 from tests.promises.switch import Switch
 from tests.support.daemon import AUTO, ROOT, Diary
 from tests.support.dots import photo
+from tests.support.models import tiny
 
+from photodiary.eyenet import registry
+from photodiary.eyenet.registry import Registry
 from photodiary.ledger.schema import MIGRATIONS
 from photodiary.ledger.store import FILE
 
+SHIPPED_NAME = registry.current().name
 SWITCHES = (
     Switch(
         "copying before a migration",
@@ -32,6 +35,13 @@ SWITCHES = (
     ),
     Switch(
         "refusing a newer database", "test_a_newer_diary_is_refused_and_left_as_it_is", "ledger/store.py", "if version > len(MIGRATIONS):", "if False:"
+    ),
+    Switch(
+        "keeping the shipped model that one may want to go back to",
+        "test_a_new_shipped_model_is_a_candidate_like_any_other",
+        "eyenet/registry.py",
+        "self._keep(base)",
+        "pass",
     ),
 )  # fmt: skip
 
@@ -86,7 +96,7 @@ def seen(diary: Diary) -> tuple[Any, ...]:
     return state["canvas"], state["reel"]["fingerprint"], film, [(row["sha256"], row["frame"], row["matrix"]) for row in diary.photos()]
 
 
-@pytest.mark.parametrize("older", [1, 3])
+@pytest.mark.parametrize("older", [1, 4])
 def test_an_older_diary_is_copied_brought_up_and_looks_the_same(diary: Diary, older: int) -> None:
     """A diary of an earlier version is copied before it is changed, every row stays, format and film stay as they were, and it is used on."""
     for number in range(4):
@@ -140,3 +150,32 @@ def test_a_newer_diary_is_refused_and_left_as_it_is(diary: Diary) -> None:
         assert "made by a newer photodiary" in done.stderr and "install that again" in done.stderr
     assert (diary.archive / FILE).read_bytes() == before
     assert (diary.archive / "films/latest.mp4").exists() and not list(diary.archive.glob("ledger-before-*"))
+
+
+def test_a_new_shipped_model_is_a_candidate_like_any_other(diary: Diary) -> None:
+    """After an upgrade that comes with a newer model, the one that was put in force stays and so do the frames; the newer one is there to be put in
+    force, and a rollback leads to the older shipped one, which the package has no more."""
+    for number in range(3):
+        (diary.inbox / f"{number}.jpg").write_bytes(photo(number))
+    assert diary.call("scan", "--once").returncode == 0
+    first, models = diary.photos(), Registry(diary.folder / "state")
+    models.publish(tiny(diary.folder / "mine", "mine-1"), {"name": "mine-1", "shift": 2.0})
+    models.promote("mine-1")
+    assert diary.call("scan", "--once").returncode == 0
+    mine = diary.photos()
+    assert {row["by"] for row in mine} == {"mine-1"}
+
+    newer = tiny(diary.folder / "newer", "base-newer")
+    card = newer.with_suffix(".json")
+    card.write_text(json.dumps({"name": "base-newer", "sha256": hashlib.sha256(newer.read_bytes()).hexdigest()}))
+    program = Path(diary.command[1])
+    upgraded = f"    from photodiary.eyenet import registry; registry.SHIPPED, registry.CARD = Path({str(newer)!r}), Path({str(card)!r})\n"
+    program.write_text(program.read_text().replace("    models.resident", f"{upgraded}    models.resident"))
+    assert diary.call("scan", "--once").returncode == 0
+    assert diary.photos() == mine and diary.status()["model"]["name"] == "mine-1" and diary.status()["degraded"] == []
+    listed = [json.loads(line) for line in diary.call("models", "list", "--json").stdout.splitlines()]
+    assert [row["name"] for row in listed if row["in_force"]] == ["mine-1"] and listed[0]["name"] == "base-newer"
+    done = diary.call("models", "rollback")
+    assert done.returncode == 0 and done.stdout.startswith(f"{SHIPPED_NAME} is in force again"), (done.stdout, done.stderr)
+    assert diary.call("scan", "--once").returncode == 0
+    assert [(row["left"], row["right"], row["by"]) for row in diary.photos()] == [(row["left"], row["right"], SHIPPED_NAME) for row in first]

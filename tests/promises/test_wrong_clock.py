@@ -132,7 +132,7 @@ def test_the_clocks_change_and_the_schedule_goes_on(tmp_path: Path) -> None:
     """The schedule counts in UTC whatever zone the machine is in, and a time that a person writes is read in the diary's zone."""
     from zoneinfo import ZoneInfo
 
-    from photodiary.render.schedule import next_time
+    from photodiary.diary.hours import next_time
 
     berlin = ZoneInfo("Europe/Berlin")
     for night in (datetime(2024, 3, 31), datetime(2024, 10, 27)):  # 02:30 is left out, and comes twice

@@ -4,11 +4,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from photodiary.ledger.reels import FilmNews
-from photodiary.render.schedule import RenderConfig, due_at, next_time
+from photodiary.render.schedule import RenderConfig, due_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -58,14 +56,6 @@ def test_after_days_without_photos_a_fixed_time_still_waits_for_its_hour() -> No
 def test_no_film_while_frames_are_made_again() -> None:
     """A film without the frames of the older format would be shorter than the one that is there."""
     assert due(FilmNews(10, 3, 1000.0, 1000.0, remaking=7)) is None
-
-
-@given(st.datetimes(datetime(2023, 1, 1), datetime(2026, 1, 1)), st.integers(0, 23), st.integers(0, 59))
-def test_the_next_time_is_always_within_a_day_and_an_hour(start: datetime, hour: int, minute: int) -> None:
-    """Clock changes neither skip a day nor make it come twice."""
-    after = start.replace(tzinfo=BERLIN).timestamp()
-    at = next_time(f"{hour:02}:{minute:02}", BERLIN, after)
-    assert 0 < at - after <= 90_000
 
 
 @pytest.mark.parametrize("wrong", [{"at": "25:00"}, {"at": "4:30"}, {"first_after": 0}, {"after_quiet_s": -1}, {"after_quiet_s": 700}, {"keep_films": -1}])

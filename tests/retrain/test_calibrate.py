@@ -89,7 +89,8 @@ def test_one_wild_miss_does_not_outweigh_the_rest() -> None:
     wild, capped = usual.copy(), usual.copy()
     wild[7], capped[7] = 1000.0, WORST
     assert np.array_equal(fit_doubt(table(some), wild), fit_doubt(table(some), capped))
-    plain, moved = (np.mean([expected_error(face, tuple(fit_doubt(table(some), e))) for face in some]) for e in (usual, wild))
+    fits = [tuple(fit_doubt(table(some), made)) for made in (usual, wild)]
+    plain, moved = (np.mean([expected_error(face, doubt) for face in some]) for doubt in fits)
     assert moved < 1.3 * plain
 
 

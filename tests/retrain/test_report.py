@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.pages import Reader
 
 from photodiary.diary.canvas import apply
 from photodiary.diary.eyes import EyePair, Point
@@ -16,7 +16,6 @@ from photodiary.retrain import charts, report
 from photodiary.retrain.evaluate import Judged, face_brightness, scores, without_bias
 
 LABEL = EyePair(Point(100, 200), Point(200, 200))  # IOD 100: a pixel is a per cent
-VOID = {"meta", "img", "br", "link"}
 
 
 def judged(off: float | None, *, expected: float | None = 1.0, name: str = "x.jpg", brightness: float | None = 90.0, **more) -> Judged:
@@ -26,38 +25,6 @@ def judged(off: float | None, *, expected: float | None = 1.0, name: str = "x.jp
 
 def page(photos: list[Judged], title: str = "labels.csv") -> str:
     return report.page(title, photos, {**scores(photos), "seconds_per_photo": 0.1, "model": "base", "device": "cpu"})
-
-
-class Reader(HTMLParser):
-    """Checks that every element is closed, and gathers elements, links and text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[str] = []
-        self.links: list[str] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.links += [value or "" for key, value in attrs if key in ("href", "src", "xlink:href")]
-        assert not any(key.startswith("on") for key, _ in attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_page_says_the_numbers_in_words() -> None:

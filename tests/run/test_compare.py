@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.support.dots import DotLocator, eyes_of, photo
 
 from photodiary.cli import main
+from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.diary.photo import digest_of
 from photodiary.errors import NoRival
+from photodiary.eyenet import registry
+from photodiary.locate.config import LocateConfig
+from photodiary.locate.views import Located, View
 from photodiary.retrain import rivals
+from photodiary.retrain.labels import name_of
+from photodiary.run import compare as comparing
 
 LEFT, RIGHT = (203.1, 100.4), (246.2, 102.4)  # pupils of skimage.data.astronaut(), measured by hand
 EVALUATE_KEYS = ["photos", "found", "median", "p90", "max", "over_5", "over_10", "frame_mse", "bias", "doubtful", "doubtful_over_5", "sure_over_5", "auroc_5",
@@ -87,6 +97,77 @@ def test_without_the_second_environment_its_rows_are_missing(labels: Path, tmp_p
     table = out.splitlines()[2:]
     assert len(table) == 3 and len({len(line) for line in table}) == 1
     assert table[1].startswith("photodiary") and table[2].startswith("Haar")
+
+
+class Learnt:
+    """Finds dots like the locator of the tests, `off` % of the distance between the eyes beside them, as another model would."""
+
+    device, trouble = "cpu", None
+
+    def __init__(self, name: str, sha256: str, off: float) -> None:
+        self.name, self.sha256, self._off = name, sha256, off
+
+    def locate(self, view: View) -> Located:
+        said = DotLocator().locate(view).sighting
+        assert said.eyes is not None
+        by = self._off / 100 * said.eyes.iod
+        return Located(Sighting(self.name, EyePair(*(Point(x + by, y) for x, y in said.eyes)), 1.0))
+
+
+@pytest.fixture
+def dots(tmp_path: Path) -> Path:
+    """Four photos named by their labels."""
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    for number in range(4):
+        (folder / name_of(number, eyes_of(number))).write_bytes(photo(number))
+    return folder
+
+
+def compared(dots: Path, state: Path, monkeypatch: pytest.MonkeyPatch, card: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """`compare` where a model that learnt is in force, and its table."""
+    (state / "models").mkdir(parents=True)
+    (state / "models/personal.json").write_text(json.dumps({"name": "personal", "sha256": "1" * 64, **card}))
+    models = {str(state): Learnt("personal", "1" * 64, 1.0), "": Learnt("base", registry.current().sha256 or "", 4.0)}
+    monkeypatch.setattr(comparing, "resident", lambda config, state="": models[state])
+    said, _ = comparing.compare(dots, LocateConfig(), Path("none"), str(state))
+    return said, comparing.in_words(said)
+
+
+def test_a_model_that_learnt_stands_beside_the_shipped_one(dots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both rows; how many of the photos it was trained on, the medians over the others, and those of cross-validation, in JSON and in words."""
+    trained = [digest_of(photo(number)) for number in (0, 1, 2, 7)]
+    said, words = compared(
+        dots, tmp_path / "state", monkeypatch, {"trained_on": trained, "judgement": {"before": {"median": 1.32}, "after": {"median": 0.684}}}
+    )
+    assert list(said["locators"]) == ["before", "photodiary", "haar"]
+    assert [said["locators"][name]["model"] for name in ("before", "photodiary")] == ["base", "personal"]
+    assert said["locators"]["before"]["median"] == pytest.approx(4.0, abs=0.3) and said["locators"]["photodiary"]["median"] == pytest.approx(1.0, abs=0.3)
+    learnt = said["learnt"]
+    assert (learnt["model"], learnt["trained_on"], learnt["unseen"]["photos"]) == ("personal", 3, 1)
+    assert learnt["unseen"]["before"] == pytest.approx(4.0, abs=0.3) and learnt["unseen"]["after"] == pytest.approx(1.0, abs=0.3)
+    assert learnt["cross_validated"] == {"before": 1.32, "after": 0.684}
+    assert "\nphotodiary before " in words and "\nphotodiary after * " in words
+    assert "* it was trained on 3 of these 4 photos, so its row flatters it" in words
+    assert "on the other photo, which it never saw: median" in words and "median 1.32 % before, 0.68 % after" in words
+
+
+@pytest.mark.parametrize(
+    ("card", "trained_on", "marked", "said", "unsaid"),
+    [
+        ({"trained_on": []}, 0, False, "after: personal", "flatters"),
+        ({"trained_on": [digest_of(photo(n)) for n in range(4)]}, 4, True, "trained on 4 of these 4 photos", "never saw"),
+        ({}, None, True, "is not recorded", "never saw"),
+        ({"trained_on": [], "judgement": {"before": None, "after": {"median": math.nan}}}, 0, False, "after: personal", "cross-validated"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_of_a_model_is_not_made_up(
+    dots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, card: dict[str, Any], trained_on: int | None, marked: bool, said: str, unsaid: str
+) -> None:
+    """A row is marked when it saw photos, or may have; there are no medians of photos there are none of, and none that were not recorded."""
+    result, words = compared(dots, tmp_path / "state", monkeypatch, card)
+    assert result["learnt"] == {"model": "personal", "trained_on": trained_on, "unseen": None, "cross_validated": None}
+    assert ("photodiary after *" in words) is marked and said in words and unsaid not in words
 
 
 @pytest.mark.parametrize(

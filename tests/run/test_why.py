@@ -13,12 +13,13 @@ from photodiary.diary.calendar import Taken
 from photodiary.diary.canvas import Canvas, similarity
 from photodiary.diary.eyes import REASONS, EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage
+from photodiary.diary.said import wall_clock
 from photodiary.errors import BadUsage, LedgerTrouble
 from photodiary.ledger import deciding, photos, reels, verdicts
 from photodiary.ledger.photos import NewPhoto, PhotoRow
 from photodiary.ledger.store import Ledger
-from photodiary.run.decisions import wall_clock
-from photodiary.run.why import SOURCES, why
+from photodiary.ledger.telling import SOURCES
+from photodiary.run.why import why
 from photodiary.settings import Settings, load
 
 EYES = EyePair(Point(1000.0, 1500.0), Point(1600.0, 1500.0))
@@ -72,7 +73,7 @@ def test_a_life_is_told_in_about_ten_lines(ledger: Ledger, settings: Settings) -
     assert 9 <= len(told.splitlines()) <= 12
     assert lines["names"] == "Camera/IMG_2.jpg"
     assert lines["taken"] == "15 May 2024 08:30:00 (+02:00 from UTC), as the camera wrote it"
-    assert "left 1000.0, 1500.0, right 1600.0, 1500.0; found by the model net-1 on 14 November 2023 23:13" in lines["eyes"]
+    assert "left 1000.0, 1500.0, right 1600.0, 1500.0; placed by the model net-1 on 14 November 2023 23:13" in lines["eyes"]
     assert lines["off-by"] == "2.5 % of the distance between the eyes, about 7 px in the film (expected)"
     assert lines["others"] == "3 faces in the photo"
     assert lines["likeness"] == "95.3 % sure that it is you (log odds +3.0)"

@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from photodiary.run.status import gather, list_photos
+from photodiary.settings import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,12 +24,12 @@ timezone = "Europe/Berlin"
 inbox = "inbox"
 archive = "archive"
 [inbox]
-wait_until_unchanged = 1.0
+wait_until_unchanged = 0.5
 scan_every = 5.0
 [darkroom]
 workers = 1
 [render]
-after_quiet_s = 1.0
+after_quiet_s = 0.5
 at_latest_s = 5.0
 [film]
 preset = "ultrafast"
@@ -39,11 +42,11 @@ WITH_DOTS = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {service!r}]
-from photodiary import cli
-from photodiary.run import models
-from tests.support.dots import DotLocator
-if __name__ == "__main__":  # the rendering child imports this file again
-    models.resident = lambda config: DotLocator()
+if __name__ == "__main__":  # the rendering child imports this file again, and needs none of it
+    from photodiary import cli
+    from photodiary.run import models
+    from tests.support.dots import DotLocator
+    models.resident = lambda config, state="": DotLocator.in_force(state)
     sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -68,24 +71,32 @@ class Diary:
 
     def call(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """One verb, to its end."""
+        return self._called(self.command, arguments, timeout)
+
+    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A verb that needs no locator, by the program as it is: whatever the daemon was started with is not loaded for it."""
+        return self._called([sys.executable, "-m", "photodiary"], arguments, 120)
+
+    def _called(self, command: list[str], arguments: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*self.command, *arguments, "--config", str(self.config)], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+            [*command, *arguments, "--config", str(self.config)], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def status(self) -> dict[str, Any]:
-        done = self.call("status", "--json")
+        done = self.ask("status", "--json")
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
     def me(self) -> dict[str, Any]:
-        first: dict[str, Any] = self.status()["diaries"][0]
+        """The first diary's part of what `status --json` prints, from the function that the verb prints: to look costs no process."""
+        first: dict[str, Any] = json.loads(json.dumps(gather(load(self.config))))["diaries"][0]
         return first
 
     def photos(self) -> list[dict[str, Any]]:
-        done = self.call("photos", "list", "--json")
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        """What `photos list --json` prints, from the function that the verb prints."""
+        found: list[dict[str, Any]] = json.loads(json.dumps(list_photos(self.archive)))
+        return found
 
     def start(self) -> None:
         self._began = len(self.told())
@@ -127,7 +138,7 @@ class Diary:
                 return state
             if time.monotonic() > end:
                 raise AssertionError(f"not within {seconds:g} s: {what}; {state}\n{self.told()[-3000:]}")
-            time.sleep(0.3)
+            time.sleep(0.1)
 
     def until_told(self, sentence: str, seconds: float = 60) -> None:
         """Wait for a line of the daemon's log."""

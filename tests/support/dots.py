@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from photodiary.diary.eyes import EyePair, Point, Sighting
-from photodiary.errors import PhotodiaryError
+from photodiary.errors import BadModel, PhotodiaryError
+from photodiary.eyenet import registry
 from photodiary.eyenet.likeness import Gallery
 from photodiary.locate.views import Located, View
 
@@ -73,9 +74,24 @@ def find_dots(pixels: np.ndarray) -> EyePair | None:
 
 
 class DotLocator:
-    """Finds the dots in a thumbnail; a photo without them has no face."""
+    """Finds the dots in a thumbnail; a photo without them has no face.  As a model of the registry it sees them `shift` pixels further right."""
 
-    name, sha256, device, together, trouble = "dots-1", "0" * 64, "cpu", 1, None
+    device, together, trouble = "cpu", 1, None
+
+    def __init__(self, name: str = "dots-1", sha256: str = "0" * 64, shift: float = 0.0) -> None:
+        self.name, self.sha256, self.kin, self.shift = name, sha256, "dots-1", shift
+
+    @classmethod
+    def in_force(cls, state: str) -> DotLocator:
+        """As the registry below a state folder says; the card holds the shift, and `broken` where loading is to fail.  Raises BadModel."""
+        models = registry.Registry(state)
+        entry = models.standing().entry
+        if entry.path == registry.SHIPPED:
+            return cls(sha256=str(entry.sha256))
+        card = models.card(entry.name)
+        if card.get("broken"):
+            raise BadModel(f"{entry.path}: made to fail")
+        return cls(entry.name, str(entry.sha256), float(card.get("shift", 0.0)))
 
     def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
         said: list[Located | PhotodiaryError] = []
@@ -92,7 +108,7 @@ class DotLocator:
         if eyes is None:
             return Located(Sighting(self.name, None, None, "no_face", 0))
         fx, fy = view.size[0] / small.shape[1], view.size[1] / small.shape[0]
-        left, right = (Point(round((p.x + 0.5) * fx - 0.5, 2), round((p.y + 0.5) * fy - 0.5, 2)) for p in eyes)
+        left, right = (Point(round((p.x + 0.5) * fx - 0.5 + self.shift, 2), round((p.y + 0.5) * fy - 0.5, 2)) for p in eyes)
         return Located(Sighting(self.name, EyePair(left, right), 1.0))
 
 

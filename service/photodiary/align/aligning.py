@@ -12,8 +12,9 @@ from photodiary.align.framing import ENOUGH, PLENTY, choice_due, may_align
 from photodiary.archive import layout
 from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
-from photodiary.diary.canvas import Canvas, fit, similarity
+from photodiary.diary.canvas import Canvas, fit
 from photodiary.diary.eyes import REASONS
+from photodiary.diary.facing import onto
 from photodiary.diary.photo import Digest, Stage, shown_name
 from photodiary.errors import Held, NoReader, Unreadable, WorkerLost
 from photodiary.ledger import photos, reels
@@ -45,7 +46,7 @@ class Aligning:
         original, sighting = photo.original, photo.sighting
         assert original is not None and sighting is not None and sighting.eyes is not None
         try:
-            matrix = similarity(sighting.eyes, row.canvas)
+            matrix = onto(sighting.eyes, photo.facing, row.canvas)
             data = self.darkroom.frame(photo.sha256, lambda: self.archive.read(original), matrix, row.canvas)
         except WorkerLost as error:
             if photos.count_death(self.ledger, photo) >= 2:
@@ -62,7 +63,7 @@ class Aligning:
             log.warning(f"{original} could not be read: {error}", code="photo.quarantined", diary=self.diary)
             return True
         wall = None if photo.taken is None else photo.taken.wall
-        frame = layout.frame(photo.sha256, wall, sighting.eyes, row.canvas)
+        frame = layout.frame(photo.sha256, wall, sighting.eyes, row.canvas, photo.facing)
         self.archive.publish(frame, data)
         reels.publish_frame(self.ledger, photo, frame, len(data), matrix, row.id, time.time)
         if photo.frame is not None and photo.frame != frame:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from photodiary.archive import layout
-from photodiary.archive.store import TEMPORARY, Archive, in_use
+from photodiary.archive.store import LEFT_OVER_S, TEMPORARY, Archive, in_use
 from photodiary.diary.photo import Digest
 
 TAG = "CACHEDIR.TAG"
@@ -25,8 +26,8 @@ class Found:
 
 
 def files(archive: Archive) -> Iterator[Found]:
-    """Everything in originals, frames, films and work, but for the tag that says what work/ is, and rooms in use."""
-    for folder in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK):
+    """Everything in originals, frames, films, work and drop, but for the tag that says what work/ is, rooms in use, and what the page may be receiving."""
+    for folder in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK, layout.DROP):
         for base, rooms, names in os.walk(archive.root / folder):
             rooms[:] = sorted(room for room in rooms if not (room.startswith(TEMPORARY) and in_use(Path(base, room))))
             for name in sorted(names):
@@ -38,6 +39,8 @@ def files(archive: Archive) -> Iterator[Found]:
                     changed_at = os.lstat(path).st_mtime
                 except OSError:
                     continue  # gone meanwhile
+                if folder == layout.DROP and name.startswith(TEMPORARY) and time.time() - changed_at <= LEFT_OVER_S:
+                    continue
                 yield Found(relative, changed_at, folder == layout.WORK or TEMPORARY in relative)
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from photodiary.diary.canvas import Canvas
 from photodiary.diary.eyes import EyePair
+from photodiary.diary.facing import Facing
 from photodiary.diary.photo import Digest
 
 ORIGINALS = "originals"
@@ -15,6 +16,8 @@ FRAMES = "frames"
 FILMS = "films"
 LATEST = "films/latest.mp4"
 WORK = "work"  # temporary, can be made again
+DROP = "drop"  # photos that came in through the page, until they are among the originals
+UNSAID = Facing()
 DIGITS = 16  # of a photo's SHA-256 in the name of every file that is of it
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif", "heic": "heic"}
 
@@ -24,9 +27,13 @@ def original(digest: Digest, wall: datetime | None, format: str) -> str:
     return f"{ORIGINALS}/{_dated(wall)}_{digest[:DIGITS]}.{EXTENSIONS[format]}"
 
 
-def frame(digest: Digest, wall: datetime | None, eyes: EyePair, canvas: Canvas) -> str:
-    """frames/2024/2024-05-15_14-39-00_0123456789abcdef_01234567.jpg: photo, and below it eyes and canvas, decide the name."""
-    shown = json.dumps([eyes, [canvas.width, canvas.height, canvas.left, canvas.right]])
+def frame(digest: Digest, wall: datetime | None, eyes: EyePair, canvas: Canvas, facing: Facing = UNSAID) -> str:
+    """frames/2024/2024-05-15_14-39-00_0123456789abcdef_01234567.jpg: photo, and below it eyes, canvas and facing, decide the name.
+
+    Where a facing changes nothing it leaves the name as it is.
+    """
+    decides = [facing.ordered(eyes), [canvas.width, canvas.height, canvas.left, canvas.right]]
+    shown = json.dumps([*decides, "mirrored"] if facing.mirrored else decides)
     return f"{FRAMES}/{_dated(wall)}_{digest[:DIGITS]}_{hashlib.sha256(shown.encode()).hexdigest()[:8]}.jpg"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from photodiary.archive import films, layout
-from photodiary.archive.store import TEMPORARY, sweep_rooms
+from photodiary.archive.store import LEFT_OVER_S, TEMPORARY, sweep_rooms
 from photodiary.errors import StorageTrouble, require
 
 log = structlog.get_logger()
@@ -21,7 +21,6 @@ CHOSEN_MOST = 512 * MB
 CHOSEN_SHARE = 0.05  # of the disk
 AGAIN = 1.25  # of the reserve must be free, before what has stopped goes on
 FRAME = MB // 4  # bytes of a frame that is not made yet
-LEFT_OVER_S = 3600.0  # nobody writes on a work file for so long
 
 # What stops, and how much of the reserve it leaves alone: what has been taken in is brought to its end with the other half.
 PHOTOS, FRAMES, FILM = ("no photo is taken in", 1.0), ("no frame is made", 0.5), ("no film is made", 0.5)
@@ -46,13 +45,13 @@ def beginning(root: Path) -> str:
     return f"the disk of {root} is nearly full: "
 
 
-def short_of(root: Path, config: DiskConfig) -> str | None:
-    """What a person is told of a disk whose free space is below the reserve; None for one that has room, or is not there."""
+def short_of(root: Path, config: DiskConfig, size: int = 0) -> str | None:
+    """What a person is told of a disk whose free space is below the reserve, or would be with `size` more bytes; None for one that has room or is not there."""
     try:
         free, kept = _free_and_kept(root, config)
     except OSError:
         return None
-    return _sentence(root, free, kept, f"{PHOTOS[0]} until there is room") if free < kept else None
+    return _sentence(root, free, kept, f"{PHOTOS[0]} until there is room") if free - size < kept else None
 
 
 @dataclass

@@ -7,6 +7,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from photodiary.diary.photo import Digest
 from photodiary.errors import StorageTrouble
 
 TEMPORARY = ".tmp-"
+LEFT_OVER_S = 3600.0  # nobody writes on a temporary file for so long
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by photodiary from the originals; can be made again, need not be backed up.\n"
 
@@ -30,7 +32,7 @@ class Archive:
         """Make the folders.  Raises StorageTrouble."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folders = [self.root / name for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK)]
+            folders = [self.root / name for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK, layout.DROP)]
             if not all(folder.is_dir() for folder in folders):
                 for folder in folders:
                     folder.mkdir(exist_ok=True, mode=0o700)
@@ -84,13 +86,13 @@ class Archive:
         (self.root / relative).unlink(missing_ok=True)
 
     def erase(self, digest: Digest) -> int:
-        """Remove for good every file that is of a photo: original, frames of whatever date and format, work.  Returns how many there were.
+        """Remove for good every file that is of a photo: original, frames of whatever date and format, work, drop.  Returns how many there were.
 
         The one exception to never removing an original: a person asked for it.  Raises StorageTrouble.
         """
         gone = 0
         try:
-            for folder in (layout.ORIGINALS, layout.FRAMES, layout.WORK):
+            for folder in (layout.ORIGINALS, layout.FRAMES, layout.WORK, layout.DROP):
                 for path in self._files(folder):
                     if digest[: layout.DIGITS] in path.name:
                         path.unlink(missing_ok=True)
@@ -143,6 +145,11 @@ class Archive:
             for path in self._files(folder):
                 if path.name.startswith(TEMPORARY):
                     path.unlink(missing_ok=True)
+                    removed.append(str(path.relative_to(self.root)))
+        for path in self._files(layout.DROP):  # the page may be writing one just now
+            with suppress(FileNotFoundError):
+                if path.name.startswith(TEMPORARY) and time.time() - path.stat().st_mtime > LEFT_OVER_S:
+                    path.unlink()
                     removed.append(str(path.relative_to(self.root)))
         return removed
 

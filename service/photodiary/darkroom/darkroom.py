@@ -176,6 +176,15 @@ class Darkroom:
         size = canvas.width, canvas.height
         return self._ask(digest, load, lambda _, data: answers.frame(data, size), 65_536 + 3 * math.prod(size), verb="frame", matrix=matrix, size=size)
 
+    def picture(self, digest: Digest, load: Load, matrix: Matrix, size: tuple[int, int], quality: int = 85) -> bytes:
+        """The photo mapped by `matrix` onto (width, height), as a small JPEG for looking at; outside the photo its edge is continued.
+
+        quality: of the JPEG, 1 to 100.
+        """
+        return self._ask(
+            digest, load, lambda _, data: answers.frame(data, size), 65_536 + 3 * math.prod(size), verb="picture", matrix=matrix, size=size, quality=quality
+        )  # fmt: skip
+
     def haar(self, digest: Digest, load: Load) -> EyePair | None:
         """The eyes as OpenCV's Haar cascades see them, the baseline of `compare`; None where they see none."""
         return self._ask(digest, load, lambda reply, _: answers.eyes(reply), verb="haar")

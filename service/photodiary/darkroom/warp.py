@@ -88,6 +88,6 @@ def frame(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
     return out
 
 
-def encode(pixels: Pixels) -> bytes:
+def encode(pixels: Pixels, quality: int = JPEG_QUALITY) -> bytes:
     """JPEG 4:2:0 without any metadata."""
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"))
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorspace="RGB", colorsubsampling="420"))

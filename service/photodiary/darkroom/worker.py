@@ -97,6 +97,9 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
     if verb == "crops":
         return _looks(box, head["digest"], photo, [np.array(m, np.float64) for m in head["matrices"]], size)
     assert matrix is not None
+    if verb == "picture":
+        source, local = box.shrunk(head["digest"], photo, matrix @ photo.to_full())
+        return {}, warp.encode(warp.warp(source, local, size)[0], int(head["quality"]))
     if verb == "frame":
         return {}, warp.encode(warp.frame(photo.pixels, matrix @ photo.to_full(), size))
     raise ValueError(f"unknown request {verb!r}")

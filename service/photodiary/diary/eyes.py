@@ -66,6 +66,8 @@ REASONS: dict[str, str] = {
     "unsure": "unsure where the eyes are",
     "label_differs": "your eyes lie far from where the model is sure they are",
     "excluded": "left out by you",
+    "not_me": "somebody else, as you said",
+    "faceless": "no face in it, as you said",
     "deleted": "deleted from the inbox",
     "forgotten": "being forgotten",
     "not_a_photo": "not a photo (its content is neither JPEG, PNG, WebP, AVIF nor HEIC)",

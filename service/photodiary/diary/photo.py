@@ -32,7 +32,7 @@ LEGAL_MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.LOCATED: frozenset({Stage.ALIGNED, Stage.DOUBTFUL, Stage.EXCLUDED, Stage.QUARANTINED, Stage.RECEIVED}),
     Stage.ALIGNED: frozenset({Stage.LOCATED, Stage.DOUBTFUL, Stage.EXCLUDED, Stage.RECEIVED}),
     Stage.DOUBTFUL: frozenset({Stage.LOCATED, Stage.ALIGNED, Stage.EXCLUDED, Stage.RECEIVED}),
-    Stage.EXCLUDED: frozenset({Stage.RECEIVED, Stage.LOCATED, Stage.UNDATED}),
+    Stage.EXCLUDED: frozenset({Stage.RECEIVED, Stage.LOCATED, Stage.UNDATED, Stage.DOUBTFUL}),
     Stage.QUARANTINED: frozenset({Stage.RECEIVED, Stage.UNDATED, Stage.EXCLUDED}),
 }
 

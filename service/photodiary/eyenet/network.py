@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from photodiary.eyenet.person import Person
+
 STRIDE = 8
 EYES = 2  # left in the picture, right in the picture
 CHANNELS_PER_EYE = 6  # score, offset x, offset y, log scale, partner x, partner y
@@ -109,6 +111,7 @@ class EyeNet(nn.Module):
     def __init__(self, config: EyeNetConfig) -> None:
         super().__init__()
         self.config = config
+        self.people: tuple[Person, ...] = ()  # whom it has learnt to know; no part of what it computes
         self.backbone, channels = _backbone(config.backbone)
         self.lateral = nn.ModuleList([nn.Conv2d(c, config.width, 1) for c in channels])
         self.smooth = nn.ModuleList([_block(config.width, config.width) for _ in channels])

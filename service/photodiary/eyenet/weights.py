@@ -16,13 +16,18 @@ from safetensors.torch import save as save_tensors
 
 from photodiary.errors import BadModel
 from photodiary.eyenet.network import EyeNet, EyeNetConfig
+from photodiary.eyenet.person import Person
 
 FORMAT = "photodiary-eyenet-1"
+PERSON = "person"
 
 
 def save(net: EyeNet, path: Path, *, name: str, notes: dict[str, str] | None = None) -> str:
     """Write the weights beside `path`, then rename; floats as fp16.  Returns the SHA-256 of the file."""
     tensors = {key: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous() for key, value in net.state_dict().items()}
+    for number, person in enumerate(net.people):
+        tensors[f"{PERSON}.{number}.looks"] = torch.from_numpy(person.looks).half().contiguous()
+        tensors[f"{PERSON}.{number}.offset"] = torch.tensor(person.offset, dtype=torch.float32)
     metadata = {"format": FORMAT, "name": name, "config": json.dumps(asdict(net.config)), **(notes or {})}
     data = save_tensors(tensors, metadata)
     beside = path.with_name(f".{path.name}.tmp")
@@ -57,8 +62,9 @@ def load(path: Path, *, sha256: str | None = None) -> tuple[EyeNet, str, str]:
         tensors = {key: value.float() if value.is_floating_point() else value for key, value in load_tensors(data).items()}
         if strange := [key for key, value in tensors.items() if not bool(torch.isfinite(value).all())]:
             raise ValueError(f"{strange[0]} holds values that are no numbers")
+        net.people = _people(tensors, net.config.likeness)
         net.load_state_dict(tensors)
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RuntimeError) as error:
         raise BadModel(f"{path}: the model file cannot be loaded: {error}") from error
     net.eval().to(memory_format=torch.channels_last)
     return net, name, digest
@@ -89,6 +95,19 @@ def start(net: EyeNet, path: Path) -> bool:
         raise BadModel(f"{path}: fits {len(taken)} of {len(own)} parts of {net.config.backbone}; give the weights of that very model")
     net.backbone.load_state_dict(taken, strict=False)
     return False
+
+
+def _people(tensors: dict[str, torch.Tensor], dimensions: int) -> tuple[Person, ...]:
+    """Takes the persons out of `tensors`.  Raises ValueError when one is not as `save` writes it, KeyError when a part is missing."""
+    people: list[Person] = []
+    while (looks := tensors.pop(f"{PERSON}.{len(people)}.looks", None)) is not None:
+        offset = tensors.pop(f"{PERSON}.{len(people)}.offset")
+        if looks.ndim != 2 or looks.shape[1] != dimensions or offset.shape != (2, 2) or bool(offset.abs().max() > 0.2):
+            raise ValueError(f"person {len(people)} is none")
+        length = looks.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        (left, right) = [(float(x), float(y)) for x, y in offset]
+        people.append(Person((looks / length).numpy(), (left, right)))
+    return tuple(people)
 
 
 def _numbers(values: list[float], default: tuple[float, ...]) -> tuple[float, ...]:

@@ -80,7 +80,8 @@ def said(ledger: Ledger) -> dict[str, int]:
     """How much there is that nothing else could bring back: photos, corrections and decisions."""
     with ledger.read() as db:
         row = db.execute(
-            "SELECT (SELECT count(*) FROM photos), (SELECT count(*) FROM sightings WHERE by IN ('placed', 'confirmed')), (SELECT count(*) FROM verdicts)"
+            "SELECT (SELECT count(*) FROM photos), (SELECT count(*) FROM sightings WHERE by IN ('placed', 'confirmed')),"
+            " (SELECT count(*) FROM verdicts) + (SELECT count(*) FROM facings)"
         ).fetchone()
     return {"photos": row[0], "corrections": row[1], "decisions": row[2]}
 

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 
 from photodiary.diary.calendar import Taken
 from photodiary.diary.photo import Digest, Stage
-from photodiary.ledger import labels, takes, verdicts, wishes
+from photodiary.ledger import facings, forgetting, labels, retracting, takes, verdicts, wishes
 from photodiary.ledger.photos import PhotoRow, find_within, move
 from photodiary.ledger.store import Connection, Ledger
 
@@ -38,14 +38,19 @@ def heed(ledger: Ledger, zone: tzinfo, now: float) -> bool:
     with ledger.write() as db:
         for sha256 in wish.details["sha256"]:
             photo = find_within(db, Digest(sha256))
-            if photo is None:
+            if photo is None or forgetting.within(db, photo.sha256):
                 continue
-            if wish.details["kind"] == verdicts.EXCLUDED:
+            if wish.details["kind"] in verdicts.OUT:
                 _exclude(db, photo)
             elif wish.details["kind"] == verdicts.RESTORED:
-                _restore(db, photo)
+                if verdicts.in_force(db, photo.id).excluded is False:  # not taken back since
+                    _restore(db, photo)
+            elif wish.details["kind"] == verdicts.RETRACTED:
+                retracting.heed(db, photo)
             elif wish.details["kind"] == labels.LABELLED:
                 labels.heed(db, photo)
+            elif wish.details["kind"] == facings.TURNED:
+                facings.heed(db, photo)
             elif wish.details["kind"] in (verdicts.DELETED, verdicts.RETURNED):
                 _follow_inbox(db, photo)
             else:
@@ -55,11 +60,14 @@ def heed(ledger: Ledger, zone: tzinfo, now: float) -> bool:
 
 
 def _exclude(db: Connection, photo: PhotoRow) -> None:
-    """Out of the film.  What could not be read stays so, and is left out should it be read one day."""
+    """Out of the film, unless that was taken back since.  What could not be read stays so, and is left out should it be read one day."""
+    decided = verdicts.in_force(db, photo.id)
+    if not decided.excluded:
+        return
     if photo.stage is Stage.EXCLUDED:
-        db.execute("UPDATE photos SET reason = 'excluded' WHERE id = ?", (photo.id,))
+        db.execute("UPDATE photos SET reason = ?, doubtful = 0 WHERE id = ?", (decided.reason, photo.id))
     elif photo.stage is not Stage.QUARANTINED:
-        move(db, photo, Stage.EXCLUDED, reason="excluded")
+        move(db, photo, Stage.EXCLUDED, reason=decided.reason, doubtful=0)
 
 
 def _follow_inbox(db: Connection, photo: PhotoRow) -> None:

@@ -44,7 +44,12 @@ def find(ledger: Ledger, text: str) -> PhotoRow:
 
 def of_day(ledger: Ledger, day: date) -> list[PhotoRow]:
     """All photos of a day of the diary, in the film's order."""
-    return [photo for photo, _ in photos.everything(ledger) if photo.taken is not None and diary_day(photo.taken.wall, DAY_STARTS) == day]
+    return of_days(ledger, day, day)
+
+
+def of_days(ledger: Ledger, first: date, last: date) -> list[PhotoRow]:
+    """All photos of the diary's days from `first` to `last`, both included, in the film's order."""
+    return [photo for photo, _ in photos.everything(ledger) if photo.taken is not None and first <= diary_day(photo.taken.wall, DAY_STARTS) <= last]
 
 
 def _called(name: bytes, text: str, raw: bytes) -> bool:

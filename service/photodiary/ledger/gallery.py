@@ -1,4 +1,7 @@
-"""What the diary's person looks like: the trusted frames of a model, and the photos that were judged without them."""
+"""What the diary's person looks like: the trusted frames, and the photos that were judged without them.
+
+Models of one kin speak of faces in the same language: a personal model does as its base, so that a promotion does not lose what is known.
+"""
 
 from __future__ import annotations
 
@@ -13,48 +16,47 @@ WHERE l.model = ? AND photos.stage IN ('located', 'aligned') AND photos.doubtful
 AND l.sighting_id = (SELECT max(sighting_id) FROM likenesses WHERE photo_id = l.photo_id AND model = l.model)
 AND abs(s.left_x - m.left_x) + abs(s.left_y - m.left_y) + abs(s.right_x - m.right_x) + abs(s.right_y - m.right_y)
     < 0.3 * (abs(m.right_x - m.left_x) + abs(m.right_y - m.left_y))"""
+# A frame may have been placed before there was anybody to compare with, and its photo been looked at since without that changing the frame.
+_UNCOMPARED = """FROM likenesses AS l JOIN photos ON photos.sighting_id = l.sighting_id
+WHERE l.model = ? AND l.log_odds IS NULL AND photos.stage IN ('located', 'aligned', 'doubtful')
+AND NOT EXISTS (SELECT 1 FROM sightings n WHERE n.photo_id = l.photo_id AND n.id > l.sighting_id AND n.by NOT IN ('placed', 'confirmed')
+    AND NOT EXISTS (SELECT 1 FROM likenesses c WHERE c.sighting_id = n.id AND c.log_odds IS NULL))"""
 
 
-def trusted(ledger: Ledger, model: str) -> int:
-    """How many trusted frames a model has."""
+def trusted(ledger: Ledger, kin: str) -> int:
+    """How many trusted frames models of a kin have."""
     with ledger.read() as db:
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'likenesses'").fetchone() is None:
             return 0  # a reader met a diary that no program since has opened for writing
-        return int(db.execute(f"SELECT count(*) {_TRUSTED}", (model,)).fetchone()[0])
+        return int(db.execute(f"SELECT count(*) {_TRUSTED}", (kin,)).fetchone()[0])
 
 
-def near(ledger: Ledger, model: str, photo: PhotoRow, most: int) -> list[bytes]:
+def near(ledger: Ledger, kin: str, photo: PhotoRow, most: int) -> list[bytes]:
     """The looks of the trusted frames nearest in time to a photo, without itself; an undated photo's neighbours are the newest."""
     when = None if photo.taken is None else photo.taken.wall.isoformat()
     with ledger.read() as db:
         rows = db.execute(
             f"SELECT l.vector {_TRUSTED} AND photos.id != ? ORDER BY abs(julianday(photos.taken_wall) - coalesce(julianday(?), 1e9)), photos.id LIMIT ?",
-            (model, photo.id, when, most),
+            (kin, photo.id, when, most),
         ).fetchall()
     return [bytes(row[0]) for row in rows]
 
 
-def look_again(ledger: Ledger, model: str) -> bool:
-    """Send one photo that a model judged before there were enough trusted frames to be looked at once more.  Returns whether there was one.
+def look_again(ledger: Ledger, kin: str) -> bool:
+    """Send one photo that was judged before there were enough trusted frames to be looked at once more.  Returns whether there was one.
 
     One at a time: while it is looked at it is no trusted frame itself, and the others must be enough.
     """
     with ledger.write() as db:
         changed = db.execute(
-            "UPDATE photos SET stage = ?, tries = 0, next_try = 0 WHERE id = (SELECT min(photos.id) FROM likenesses"
-            " JOIN photos ON photos.sighting_id = likenesses.sighting_id"
-            " WHERE model = ? AND log_odds IS NULL AND stage IN ('located', 'aligned', 'doubtful'))",
-            (Stage.RECEIVED, model),
+            f"UPDATE photos SET stage = ?, tries = 0, next_try = 0 WHERE id = (SELECT min(photos.id) {_UNCOMPARED})",
+            (Stage.RECEIVED, kin),
         ).rowcount
     return bool(changed)
 
 
-def waiting(ledger: Ledger, model: str) -> bool:
+def waiting(ledger: Ledger, kin: str) -> bool:
     """Whether a photo was judged before there were enough trusted frames."""
     with ledger.read() as db:
-        row = db.execute(
-            "SELECT 1 FROM likenesses JOIN photos ON photos.sighting_id = likenesses.sighting_id"
-            " WHERE model = ? AND log_odds IS NULL AND stage IN ('located', 'aligned', 'doubtful') LIMIT 1",
-            (model,),
-        ).fetchone()
+        row = db.execute(f"SELECT 1 {_UNCOMPARED} LIMIT 1", (kin,)).fetchone()
     return row is not None

@@ -26,10 +26,11 @@ class Label:
     by: str
 
 
-def place(ledger: Ledger, labels: Sequence[Label], now: float) -> tuple[int, int]:
+def place(ledger: Ledger, labels: Sequence[Label], now: float, *, asked: bool = False) -> tuple[int, int]:
     """Append labels and the wish to act on them, in one transaction.  Returns the wish's number and how many said something new.
 
-    What the photo's newest label says already is not said again.  now: seconds since the epoch.
+    What the photo's newest label says already is not said again, unless the person was `asked` whether it is right: that settles it.
+    Who places eyes where there was somebody else, or no face, has found them after all: that is taken back.  now: seconds since the epoch.
     """
     new = []
     with ledger.write() as db:
@@ -37,7 +38,10 @@ def place(ledger: Ledger, labels: Sequence[Label], now: float) -> tuple[int, int
             if find_within(db, label.photo.sha256) is None:  # forgotten since it was looked up
                 continue
             before = newest(db, label.photo.id)
-            if before is None or before.by != label.by or before.eyes is None or before.eyes.distance(label.eyes) > SAME:
+            same = before is not None and before.by == label.by and before.eyes is not None and before.eyes.distance(label.eyes) <= SAME
+            if not same or (asked and questioned(db, label.photo.id)):
+                if verdicts.in_force(db, label.photo.id).faceless:
+                    verdicts.append(db, label.photo.id, verdicts.RESTORED, None, now)
                 db.execute(
                     "INSERT INTO sightings (photo_id, by, left_x, left_y, right_x, right_y, faces, made_at) VALUES (?,?,?,?,?,?,1,?)",
                     (label.photo.id, label.by, *label.eyes.left, *label.eyes.right, now),
@@ -63,10 +67,24 @@ def heed(db: Connection, photo: PhotoRow) -> None:
 
 
 def in_force(ledger: Ledger) -> Iterator[tuple[PhotoRow, Sighting]]:
-    """Every photo that a person labelled, with its newest label, in the film's order (undated ones last)."""
-    with ledger.read() as db:
-        rows = db.execute(f"SELECT * FROM sightings WHERE {PLACED} ORDER BY id").fetchall()
-    found = {row["photo_id"]: Sighting(row["by"], eyes_in(row)) for row in rows}
+    """Every photo that a person labelled, with its newest label, in the film's order (undated ones last).
+
+    Without those that were taken back, and without photos that a person called somebody else's, or without a face, since.
+    """
+    found = _by_photo(ledger)
     for photo, _ in everything(ledger):
         if photo.id in found:
             yield photo, found[photo.id]
+
+
+def placed(ledger: Ledger) -> int:
+    """How many photos' newest label was placed: those that a model learns from at full weight, and is judged by."""
+    return sum(label.by == "placed" for label in _by_photo(ledger).values())
+
+
+def _by_photo(ledger: Ledger) -> dict[int, Sighting]:
+    """The labels in force by the numbers of their photos' rows."""
+    with ledger.read() as db:
+        rows = db.execute(f"SELECT * FROM sightings WHERE {PLACED} ORDER BY id").fetchall()
+        found = {row["photo_id"]: Sighting(row["by"], eyes_in(row)) for row in rows}
+        return {number: label for number, label in found.items() if not verdicts.in_force(db, number).faceless}

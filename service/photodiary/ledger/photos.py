@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from photodiary.diary.calendar import Taken
 from photodiary.diary.canvas import Matrix
 from photodiary.diary.eyes import EyePair, Point, Sighting
+from photodiary.diary.facing import Facing
 from photodiary.diary.photo import Digest, Stage, is_legal, retry_wait
 from photodiary.diary.takes import Signature
 from photodiary.errors import IllegalMove
-from photodiary.ledger import forgetting, placed, takes, verdicts
+from photodiary.ledger import faced, forgetting, placed, sightings, takes, verdicts
 from photodiary.ledger.store import Connection, Ledger, Row
 
 COULD_SHOW = takes.could_show()
@@ -48,6 +49,7 @@ class PhotoRow:
     deaths: int
     in_film: bool
     other_take: bool
+    facing: Facing
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class NewPhoto:
 
 def _select(db: Connection) -> str:
     return f"""SELECT photos.*, s.by, s.left_x, s.left_y, s.right_x, s.right_y, s.expected_error, s.reason AS s_reason, s.faces,
-        {takes.shows(db)} AS in_film, {COULD_SHOW} AS could_show FROM photos LEFT JOIN sightings s ON s.id = photos.sighting_id"""
+        {takes.shows(db)} AS in_film, {COULD_SHOW} AS could_show, {faced.COLUMNS} FROM photos
+        LEFT JOIN sightings s ON s.id = photos.sighting_id {faced.joined(db)}"""
 
 
 def _row(row: Row) -> PhotoRow:
@@ -90,6 +93,7 @@ def _row(row: Row) -> PhotoRow:
         reason=row["reason"], sighting=sighting, sighting_id=row["sighting_id"], frame=row["frame"],
         matrix=None if row["matrix"] is None else _matrix(row["matrix"]), canvas_id=row["canvas_id"], tries=row["tries"], deaths=row["deaths"],
         in_film=bool(row["in_film"]), other_take=bool(row["could_show"] and not row["in_film"]),
+        facing=faced.facing(row),
     )  # fmt: skip
 
 
@@ -141,8 +145,9 @@ def _read_at_last(db: Connection, known: PhotoRow, photo: NewPhoto) -> bool:
         offset = None if photo.taken.offset is None else round(photo.taken.offset.total_seconds())
         values = (photo.taken.wall.isoformat(), offset, photo.taken_utc, photo.taken.source, known.id)
         db.execute("UPDATE photos SET taken_wall = ?, taken_offset_s = ?, taken_utc = ?, taken_from = ? WHERE id = ?", values)
-    if verdicts.in_force(db, known.id).excluded:
-        stage, reason = Stage.EXCLUDED, "excluded"
+    decided = verdicts.in_force(db, known.id)
+    if decided.excluded:
+        stage, reason = Stage.EXCLUDED, decided.reason
     move(db, known, stage, reason=reason)
     takes.note(db, known.id, photo.picture, photo.signature)
     return True
@@ -164,6 +169,11 @@ def find_within(db: Connection, sha256: Digest) -> PhotoRow | None:
     return None if row is None else _row(row)
 
 
+def those_within(db: Connection, condition: str, values: Sequence[str | float]) -> list[PhotoRow]:
+    """The photos for which a condition on rows of `photos` holds, the oldest first."""
+    return [_row(row) for row in db.execute(f"{_select(db)} WHERE {condition} ORDER BY photos.id", values).fetchall()]
+
+
 def names_of(ledger: Ledger, photo: PhotoRow) -> list[bytes]:
     """All names a photo came under, the first one first."""
     with ledger.read() as db:
@@ -182,12 +192,13 @@ def everything(ledger: Ledger) -> Iterator[tuple[PhotoRow, list[bytes]]]:
 
 
 def claim(ledger: Ledger, stage: Stage, now: float) -> PhotoRow | None:
-    """The oldest photo of a stage whose time has come; its next try is pushed forward before it is tried.
+    """The oldest photo of a stage whose time has come, one that is not in the film yet first; its next try is pushed forward before it is tried.
 
     A photo that breaks whoever works on it thus waits longer each time instead of becoming a crash loop.
     """
     with ledger.read() as db:
-        query = f"{_select(db)} WHERE stage = ? AND next_try <= ? ORDER BY photos.id LIMIT 1"
+        first = "SELECT id FROM photos WHERE stage = ? AND next_try <= ? ORDER BY frame IS NOT NULL, id LIMIT 1"
+        query = f"{_select(db)} WHERE photos.id = ({first})"
         if db.execute(query, (stage, now)).fetchone() is None:
             return None
     with ledger.write() as db:
@@ -259,23 +270,16 @@ def count_death(ledger: Ledger, photo: PhotoRow) -> int:
 
 def append_sighting(
     ledger: Ledger, photo: PhotoRow, sighting: Sighting, stage: Stage, *, doubtful: bool, reason: str | None, now: float,
-    likeness: tuple[bytes, float | None] | None = None,
+    likeness: sightings.Look | None = None, kin: str | None = None,
 ) -> Stage:  # fmt: skip
     """Append what was said about the eyes and move the photo on, in one transaction.  Returns the stage: a person's decision goes before `stage`.
 
-    likeness: what the face looks like to the model that made the sighting, and the log odds that it is the diary's person.
+    likeness: what the face looks like in the language of `kin`, and the log odds that it is the diary's person.
     """
-    eyes = (None,) * 4 if sighting.eyes is None else (*sighting.eyes.left, *sighting.eyes.right)
     with ledger.write() as db:
         if find_within(db, photo.sha256) is None:
             raise IllegalMove(f"photo {photo.sha256[:12]}: was forgotten meanwhile")
-        made = db.execute(
-            "INSERT INTO sightings (photo_id, by, left_x, left_y, right_x, right_y, expected_error, reason, faces, made_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (photo.id, sighting.by, *eyes, sighting.expected_error, sighting.reason, sighting.faces, now),
-        )
-        if likeness is not None:
-            db.execute("INSERT INTO likenesses VALUES (?, ?, ?, ?, ?)", (made.lastrowid, photo.id, sighting.by, *likeness))
-        counts = made.lastrowid
+        counts: int | None = sightings.add(db, photo.id, sighting, likeness, kin, now)
         label = placed.newest_id(db, photo.id)
         if label is not None:  # a person's eyes count, whatever a model says
             doubtful = placed.questioned(db, photo.id)
@@ -287,5 +291,7 @@ def append_sighting(
                 reason = reason if doubtful else None
             elif photo.sighting is not None and photo.sighting.eyes is not None:
                 stage, doubtful, reason, counts = Stage.LOCATED, True, "unsure", photo.sighting_id
+        elif stage in (Stage.EXCLUDED, Stage.DOUBTFUL) and photo.frame is not None and photo.sighting is not None and photo.sighting.eyes is not None:
+            stage, doubtful, counts = Stage.DOUBTFUL, True, photo.sighting_id  # what is in the film stays there as it is, and a person is asked
         move(db, photo, stage, sighting_id=counts, doubtful=int(doubtful), reason=reason)
     return stage

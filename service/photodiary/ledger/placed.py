@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from photodiary.diary.eyes import EyePair, Point, Sighting, differs_grossly
+from photodiary.ledger import verdicts
 from photodiary.ledger.store import Connection, Row
 
-PLACED = "by IN ('placed', 'confirmed') AND left_x IS NOT NULL"
+PLACED = f"by IN ('placed', 'confirmed') AND left_x IS NOT NULL AND {verdicts.standing('sightings', 'sighting')}"
 
 
 def newest(db: Connection, photo_id: int) -> Sighting | None:
-    """The newest human sighting of a photo, the one that counts; None without any."""
+    """The newest human sighting of a photo that was not taken back, the one that counts; None without any."""
     row = _newest_row(db, photo_id)
     return None if row is None else Sighting(row["by"], eyes_in(row))
 

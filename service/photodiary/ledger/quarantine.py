@@ -39,8 +39,8 @@ def release(ledger: Ledger, now: float) -> list[bytes] | None:
             db.execute("UPDATE photos SET deaths = 0 WHERE id = ?", (photo.id,))
             if photo.original is None:
                 paths += [bytes(row[0]) for row in db.execute("DELETE FROM files WHERE photo_id = ? RETURNING path", (photo.id,)).fetchall()]
-            elif verdicts.in_force(db, photo.id).excluded:
-                move(db, photo, Stage.EXCLUDED, reason="excluded")
+            elif (decided := verdicts.in_force(db, photo.id)).excluded:
+                move(db, photo, Stage.EXCLUDED, reason=decided.reason)
             elif photo.taken is None:
                 move(db, photo, Stage.UNDATED, reason="undated")
             else:

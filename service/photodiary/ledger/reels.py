@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from photodiary.diary.canvas import Canvas, Framed, Matrix
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Stage
-from photodiary.ledger import takes
+from photodiary.ledger import faced, takes
 from photodiary.ledger.photos import COULD_SHOW, FILM_ORDER, PhotoRow, move
 from photodiary.ledger.store import Ledger
 
@@ -78,11 +78,12 @@ def framings(ledger: Ledger, most: int) -> list[Framed]:
     """Upright size and current eyes of up to `most` located photos that are not in doubt, by digest, so that the choice does not depend on order."""
     with ledger.read() as db:
         rows = db.execute(
-            "SELECT photos.width, photos.height, s.left_x, s.left_y, s.right_x, s.right_y FROM photos JOIN sightings s ON s.id = sighting_id"
+            f"SELECT photos.width, photos.height, s.left_x, s.left_y, s.right_x, s.right_y, {faced.COLUMNS}"
+            f" FROM photos JOIN sightings s ON s.id = sighting_id {faced.joined(db)}"
             " WHERE s.left_x IS NOT NULL AND stage IN ('located', 'aligned', 'doubtful') ORDER BY doubtful, sha256 LIMIT ?",
             (most,),
         ).fetchall()
-    return [Framed(row[0], row[1], EyePair(Point(row[2], row[3]), Point(row[4], row[5]))) for row in rows]
+    return [Framed(row[0], row[1], faced.facing(row).ordered(EyePair(Point(row[2], row[3]), Point(row[4], row[5])))) for row in rows]
 
 
 def publish_frame(ledger: Ledger, photo: PhotoRow, frame: str, size: int, matrix: Matrix, canvas_id: int, clock: Callable[[], float]) -> None:
@@ -157,12 +158,23 @@ def film_news(ledger: Ledger) -> FilmNews:
     return FilmNews(row[0], row[1] or 0, row[2], row[3], remaking)
 
 
-def publish_reel(ledger: Ledger, reel: ReelRow) -> None:
+def publish_reel(ledger: Ledger, reel: ReelRow, shows: Sequence[str] = ()) -> None:
+    """shows: the frames of the film in its order; only the newest film's are kept, so that none is known of a photo that is forgotten."""
     with ledger.write() as db:
+        db.execute("UPDATE reels SET shows = NULL WHERE shows IS NOT NULL")
         db.execute(
-            "INSERT INTO reels (path, frames, seconds, fingerprint, bytes, rendered_at, sha256) VALUES (?,?,?,?,?,?,?)",
-            (reel.path, reel.frames, reel.seconds, reel.fingerprint, reel.bytes, reel.rendered_at, reel.sha256),
+            "INSERT INTO reels (path, frames, seconds, fingerprint, bytes, rendered_at, sha256, shows) VALUES (?,?,?,?,?,?,?,?)",
+            (reel.path, reel.frames, reel.seconds, reel.fingerprint, reel.bytes, reel.rendered_at, reel.sha256, json.dumps(list(shows)) if shows else None),
         )
+
+
+def shown_by_newest(ledger: Ledger) -> list[str]:
+    """The frames of the newest film, in its order, as their paths were when it was made; empty where that was not noted."""
+    with ledger.read() as db:
+        row = db.execute("SELECT * FROM reels ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None or "shows" not in row.keys() or row["shows"] is None:  # noqa: SIM118 - a reader may meet an older diary
+        return []
+    return [str(path) for path in json.loads(row["shows"])]
 
 
 def newest_reel(ledger: Ledger) -> ReelRow | None:

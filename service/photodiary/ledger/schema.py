@@ -169,4 +169,25 @@ def takes(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX photos_take ON photos (take)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes)
+def facings(db: sqlite3.Connection) -> None:
+    """What a person said about which way round a photo is: mirrored or not, and how it has to be turned to stand upright."""
+    db.execute(
+        """CREATE TABLE facings (
+    id INTEGER PRIMARY KEY,
+    photo_id INTEGER NOT NULL REFERENCES photos(id),
+    mirrored INTEGER NOT NULL CHECK (mirrored IN (0, 1)),
+    turned INTEGER CHECK (turned IN (0, 90, 180, 270)),   -- degrees clockwise; NULL: the eyes say which way is up
+    by TEXT NOT NULL,
+    made_at REAL NOT NULL
+) STRICT"""
+    )
+    db.execute("CREATE INDEX facings_photo ON facings (photo_id, id)")
+    db.execute("CREATE TRIGGER facings_stay BEFORE UPDATE ON facings BEGIN SELECT RAISE(ABORT, 'facings are append-only'); END")
+
+
+def film_order(db: sqlite3.Connection) -> None:
+    """Which photos the newest film shows, in its order: a person who stops it wants to know which one that is."""
+    db.execute("ALTER TABLE reels ADD COLUMN shows TEXT")  # JSON: the frames' paths; NULL for older films
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes, facings, film_order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
@@ -10,6 +11,7 @@ from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage
 from photodiary.ledger import reels, takes
 from photodiary.ledger.photos import COULD_SHOW
+from photodiary.ledger.placed import PLACED
 from photodiary.ledger.store import Ledger
 
 DAY_STARTS = time(4)
@@ -36,10 +38,17 @@ def counts(ledger: Ledger) -> Counts:
     return Counts(sum(stages.values()), stages, in_film, names - named, could - in_film)
 
 
-def labels(ledger: Ledger) -> dict[str, int]:
-    """Photos with a human's eyes, by how: placed or confirmed."""
+def unknown(ledger: Ledger, starts: Sequence[str]) -> int:
+    """How many of these are of no photo in the ledger, each the beginning of a SHA-256."""
     with ledger.read() as db:
-        found = dict(db.execute("SELECT by, count(DISTINCT photo_id) FROM sightings WHERE by IN ('placed', 'confirmed') GROUP BY by").fetchall())
+        known = {start for start in starts if start and db.execute("SELECT 1 FROM photos WHERE substr(sha256, 1, ?) = ?", (len(start), start)).fetchone()}
+    return sum(1 for start in starts if start not in known)
+
+
+def labels(ledger: Ledger) -> dict[str, int]:
+    """Photos with a human's eyes that were not taken back, by how: placed or confirmed."""
+    with ledger.read() as db:
+        found = dict(db.execute(f"SELECT by, count(DISTINCT photo_id) FROM sightings WHERE {PLACED} GROUP BY by").fetchall())
     return {"placed": found.get("placed", 0), "confirmed": found.get("confirmed", 0)}
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from photodiary.diary.photo import Digest
 from photodiary.diary.takes import CAMERA, Look, one_moment, superseded
+from photodiary.ledger import verdicts
 from photodiary.ledger.store import Connection, Ledger, Row
 
 SINCE = 4  # the version of the database that brought them
@@ -19,8 +20,8 @@ def could_show(photos: str = "photos") -> str:
 
 
 # The last word of a person about a picture counts for all photos that differ from it in metadata only.
-_LEFT_OUT = """coalesce((SELECT v.kind FROM verdicts v JOIN photos x ON x.id = v.photo_id
-    WHERE x.take = t.take AND x.picture = t.picture AND v.kind IN ('excluded', 'restored') ORDER BY v.id DESC LIMIT 1), '') = 'excluded'"""
+_LEFT_OUT = f"""coalesce((SELECT v.kind FROM verdicts v JOIN photos x ON x.id = v.photo_id WHERE x.take = t.take AND x.picture = t.picture
+    AND v.kind IN {verdicts.IN_OR_OUT} AND {verdicts.standing("v", "verdict")} ORDER BY v.id DESC LIMIT 1), '') IN {tuple(verdicts.OUT)}"""
 # More pixels, then more bytes: a messenger's copy has fewer of either.  Of equal pictures the one that a person said something about, then the newest.
 # Of all moments at once, so that a query over all photos finds them a single time.
 _FIRSTS = f"""SELECT id FROM (SELECT t.id, row_number() OVER (PARTITION BY t.take
@@ -33,6 +34,13 @@ _SHOWS = f"({could_show()} AND (photos.take IS NULL OR photos.id IN ({_FIRSTS}))
 def shows(db: Connection) -> str:
     """A condition: a row of `photos` is in the film.  Of the takes of one moment that could show, one does."""
     return _SHOWS if _known(db) else f"({could_show()})"
+
+
+def overshadowed(db: Connection) -> str:
+    """A condition: another photo of the same moment as a row of `photos` is in the film."""
+    if not _known(db):
+        return "0"
+    return f"(photos.take IS NOT NULL AND photos.id NOT IN ({_FIRSTS}) AND photos.take IN (SELECT f.take FROM photos f WHERE f.id IN ({_FIRSTS})))"
 
 
 @dataclass(frozen=True)

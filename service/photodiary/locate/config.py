@@ -9,7 +9,7 @@ from photodiary.errors import require
 
 @dataclass(frozen=True)
 class LocateConfig:
-    """device: auto, cpu or cuda; threads: CPU threads of the network, 0 leaves one core free; model: own weights instead of the shipped ones;
+    """device: auto, cpu or cuda; threads: CPU threads of the network, 0 leaves one core free; model: own weights instead of the model in force;
     precision: auto, float32 or half (bfloat16 on the CPU)."""
 
     device: str = "auto"

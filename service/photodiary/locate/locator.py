@@ -13,11 +13,12 @@ import torch
 
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.errors import DeviceLost, PhotodiaryError
-from photodiary.eyenet import weights
+from photodiary.eyenet import header, weights
 from photodiary.eyenet.framing import FramingConfig, padded
 from photodiary.eyenet.likeness import Gallery, stored
 from photodiary.eyenet.network import folded
 from photodiary.eyenet.peaks import Candidate, candidates
+from photodiary.eyenet.person import corrected
 from photodiary.locate.choosing import choose
 from photodiary.locate.config import LocateConfig
 from photodiary.locate.looking import Face, Looking
@@ -43,6 +44,7 @@ class EyeLocator:
     def __init__(self, path: Path, config: LocateConfig, *, sha256: str | None = None, framing: FramingConfig | None = None) -> None:
         """Load and warm up; a GPU that cannot make one real prediction gives way to the CPU.  Raises BadModel."""
         net, self.name, self.sha256 = weights.load(path, sha256=sha256)
+        self.kin = header.of_file(path).kin
         self._net = folded(net)
         self._config = config
         self.trouble: str | None = None
@@ -142,7 +144,8 @@ class EyeLocator:
         chosen = choose(faces, view.size, self._net.config.doubt, odds, STRANGER)
         if chosen.face is None or chosen.expected_error is None:
             return Located(Sighting(self.name, None, None, chosen.reason, chosen.faces), None, None)
-        sighting = Sighting(self.name, _rounded(chosen.face.eyes), round(chosen.expected_error, 2), chosen.reason, chosen.faces)
+        eyes = corrected(chosen.face.eyes, chosen.face.embedding, self._net.people, self._net.config.odds)
+        sighting = Sighting(self.name, _rounded(eyes), round(chosen.expected_error, 2), chosen.reason, chosen.faces)
         embedding = chosen.face.embedding
         return Located(sighting, None if embedding is None else stored(embedding), chosen.log_odds)
 

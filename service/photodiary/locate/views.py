@@ -40,7 +40,7 @@ class Located:
 
 
 class Locator(Protocol):
-    """Finds the eyes of the diary's person.  `name` goes into the sightings it makes.
+    """Finds the eyes of the diary's person.  `name` goes into the sightings it makes; looks of one `kin` can be compared, whichever model saw them.
 
     `locate` always answers: eyes in upright pixels of the photo with an expected error in % of IOD, or no eyes with a reason.  With a
     gallery, a face that is like it wins over others, and one that is unlike it is said to be somebody else's.
@@ -50,6 +50,8 @@ class Locator(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def kin(self) -> str: ...
     @property
     def sha256(self) -> str: ...
     @property

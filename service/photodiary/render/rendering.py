@@ -63,7 +63,7 @@ class Rendering:
         film = self.archive.root / layout.LATEST
         if newest is not None and newest.fingerprint == plan.fingerprint and not full and film.exists():
             same = replace(newest, rendered_at=now)
-            reels.publish_reel(self.ledger, same)
+            reels.publish_reel(self.ledger, same, plan.frames)
             films.thin_out(self.archive.root, self.keep_films)
             return same
         if self.reserve is not None:
@@ -81,7 +81,7 @@ class Rendering:
             with suppress(OSError):  # the next start removes it
                 temporary.unlink(missing_ok=True)
         reel = reels.ReelRow(layout.LATEST, len(plan.frames), float(plan.seconds), plan.fingerprint, size, now, digest)
-        reels.publish_reel(self.ledger, reel)
+        reels.publish_reel(self.ledger, reel, plan.frames)
         films.thin_out(self.archive.root, self.keep_films)
         log.info(
             f"film of {reel.frames:,} photo{'s' if reel.frames != 1 else ''}, {clock(reel.seconds)} long, "

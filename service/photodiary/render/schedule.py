@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import tzinfo
 
+from photodiary.diary.hours import is_clock, next_time
 from photodiary.errors import require
 from photodiary.ledger.reels import FilmNews
-
-_CLOCK = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)$")
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class RenderConfig:
             (0 <= self.after_quiet_s <= self.at_latest_s <= 86_400, "after_quiet_s must be at least 0 and at most at_latest_s, that at most a day"),
             (self.first_after >= 1, "first_after must be at least 1"),
             (0 <= self.keep_films <= 1000, "keep_films must be at least 0 and at most 1000"),
-            (not self.at or _CLOCK.match(self.at) is not None, 'at must be empty or a time like "04:30"'),
+            (not self.at or is_clock(self.at), 'at must be empty or a time like "04:30"'),
         )
 
 
@@ -48,17 +46,3 @@ def due_at(config: RenderConfig, news: FilmNews, *, has_film: bool, zone: tzinfo
     if config.at and has_film:
         return next_time(config.at, zone, max(last, news.oldest_new))
     return min(news.newest_new + config.after_quiet_s, news.oldest_new + config.at_latest_s)
-
-
-def next_time(at: str, zone: tzinfo, after: float) -> float:
-    """The next time that a wall clock in `zone` shows `at`, in seconds since the epoch, later than `after`.
-
-    Where the clock skips that time, the first moment after the gap counts; where it shows it twice, the first.
-    """
-    wanted = time(int(at[:2]), int(at[3:]))
-    day = datetime.fromtimestamp(after, zone).date() - timedelta(days=1)
-    while True:
-        moment = datetime.combine(day, wanted, zone).astimezone(UTC).timestamp()
-        if moment > after:
-            return moment
-        day += timedelta(days=1)

@@ -94,6 +94,11 @@ class Plot:
         px, py = self.place(x, y)
         self.body.append(f'<circle class="badge" cx="{px:g}" cy="{py:g}" r="7.5"/><text class="letter" x="{px:g}" y="{py + 3.8:g}">{escape(letter)}</text>')
 
+    def words(self, x: float, y: float, text: str, css: str) -> None:
+        """Words that begin at values (x, y), on its height."""
+        px, py = self.place(x, y)
+        self.body.append(f'<text class="{css}" x="{px:g}" y="{py + 4:g}">{escape(text)}</text>')
+
     def svg(self, title: str) -> str:
         """The finished picture; `title` says in a sentence what it shows, for those who cannot see it."""
         parts = [f'<svg class="chart" viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(title)}">']
@@ -109,6 +114,22 @@ class Plot:
         parts.append(f'<path class="floor" d="M{self.left} {floor}H{self.width - self.right}"/>')
         parts.append(f'<text class="axis middle" x="{(self.left + self.width - self.right) / 2:g}" y="{self.height - 7}">{escape(self.x.label)}</text>')
         return "".join([*parts, *self.body, "</svg>"])
+
+
+_ALONE = (
+    "svg{background:#fff;--soft:#6a635a;--hair:#e5e0d8;--ours:#b4431f;--rival:#8b8378;--card:#fff}"
+    "@media(prefers-color-scheme:dark){svg{background:#1f1c19;--soft:#a69d91;--hair:#37322c;--ours:#ff8a5c;--rival:#8f8678;--card:#1f1c19}}"
+    "text{font:12px sans-serif;fill:var(--soft)}.end{text-anchor:end}.middle{text-anchor:middle}.grid{stroke:var(--hair);fill:none}"
+    ".floor{stroke:var(--soft);fill:none}"
+)
+
+
+def alone(drawn: str, style: str) -> str:
+    """A finished picture as a file of its own, on its own ground, light or dark as its reader likes it.
+
+    style: CSS for what was drawn into it, with the colours --soft, --hair, --ours, --rival and --card.
+    """
+    return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(">", f"><style>{_ALONE}{style}</style>", 1) + "\n"
 
 
 def steps(values: Sequence[float], most: int = 600) -> list[Place]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from photodiary.retrain.charts import Axis, Plot, bins, linear, logarithmic, steps
 from photodiary.retrain.evaluate import NOT_FOUND, Judged
+from photodiary.retrain.page import counted, percent, swatch
 
 WIDEST_ERROR = 6.0  # % of IOD: where the cumulative curve ends
 # Measured on 74 hand-labelled photos of one diary: median and 90 % point of the error in % of IOD.
@@ -19,12 +20,8 @@ ANCHORS = (
     ("Haar cascades", "2.2", "3.0"),
     ("dlib, 68 points", "3.1", "4.3"),
 )
+FAR = 100.0  # % of IOD from which on the eyes of a diary's photo count as not found
 ENOUGH = 9  # photos from which thirds and lines say something
-
-
-def percent(value: float, digits: int = 2) -> str:
-    """With its sign, and a space that does not break."""
-    return f"{value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 # -- how many photos are how far off -------------------------------------------------------------------------------------------------
@@ -41,7 +38,7 @@ def cumulative(judged: Sequence[Judged], result: Mapping[str, Any]) -> str:
     rows = [f'<tr class="ours"><td><span class="mark">✓</span>This model, {what}</td><td>{ours[0]}</td><td>{ours[1]}</td></tr>']
     for letter, (name, median, p90) in zip("ABCDE", ANCHORS, strict=True):
         rows.append(f'<tr><td><span class="mark">{letter}</span>{name}</td><td>{median}</td><td>{p90}</td></tr>')
-    note = f" {_photos(beyond)} of {len(errors):,} {'lies' if beyond == 1 else 'lie'} beyond {percent(WIDEST_ERROR, 0)}." if beyond else ""
+    note = f" {counted(beyond)} of {len(errors):,} {'lies' if beyond == 1 else 'lie'} beyond {percent(WIDEST_ERROR, 0)}." if beyond else ""
     return (
         f'<div class="panel beside"><figure><h3>Photos within an error, % of all</h3><div class="wide">{wide.svg(label)}</div>'
         f'<div class="narrow">{narrow.svg(label)}</div></figure><figure><table><tr><th>Error in % of the distance between the eyes</th>'
@@ -100,11 +97,6 @@ def reliability(found: Sequence[Judged]) -> str:
     )
 
 
-def swatch(mark: str, words: str) -> str:
-    """An entry of a list of class `key`: a mark in 18 x 18 units, and what it stands for."""
-    return f'<li><svg viewBox="0 0 18 18" aria-hidden="true">{mark}</svg>{words}</li>'
-
-
 _KEY = (
     swatch('<circle class="p50" cx="9" cy="9" r="4.5"/>', "median")
     + swatch('<path class="mean" d="M3 9l6 -6l6 6l-6 6z"/>', "mean")
@@ -141,7 +133,7 @@ def _influence(
     top = max(2.0, most if most < 2 * usual else 1.15 * usual)  # a photo far beyond the others would press them to the floor
     plot = Plot(linear(min(values), max(values), label, about=4), linear(0, top, "", about=4), 340, 280)
     plot.dots(list(zip(values, errors.tolist(), strict=True)), "dot")
-    said = f"{_photos(len(photos))}."
+    said = f"{counted(len(photos))}."
     if len(photos) >= ENOUGH:
         groups = bins(values)
         plot.line([(float(np.median([values[n] for n in group])), float(np.median(errors[group]))) for group in groups], "median")
@@ -150,9 +142,69 @@ def _influence(
         low, high = (percent(float(np.median(errors[part]))) for part in (order[:third], order[-third:]))
         said = f"Median of the {ends[0]} third {low}, of the {ends[1]} third {high}."
     if (beyond := sum(error > plot.y.high for error in errors)) > 0:
-        said += f" \N{BLACK UP-POINTING TRIANGLE} {_photos(beyond)} above the scale, up to {percent(most, 0)}."
+        said += f" \N{BLACK UP-POINTING TRIANGLE} {counted(beyond)} above the scale, up to {percent(most, 0)}."
     return f'<figure class="panel"><h3>{title}</h3>{plot.svg(f"Error in % against {label}")}<figcaption>{said}</figcaption></figure>'
 
 
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"
+# -- before and after learning ---------------------------------------------------------------------------------------------------------
+
+
+def before_after(before: Sequence[float], after: Sequence[float], table: str) -> str:
+    """The cumulative curves of the errors of the same photos, in %, before and after; `table` says the same in numbers."""
+    errors = [error for error in (*before, *after) if error < FAR]
+    top = linear(0, min(max(np.percentile(errors, 97) * 1.25, 1.0), 30.0) if errors else 1.0, _ERROR).high
+    half = " and ".join("no bound" if (median := float(np.median(some))) >= FAR else percent(median) for some in (before, after))
+    label = f"Share of photos with at most a given error, before and after; half lie within {half}"
+    wide, narrow = (_both(before, after, linear(0, top, _ERROR, about=about), *size) for about, size in ((6, (640, 400)), (4, (380, 330))))
+    beyond = [sum(error > top for error in some) for some in (before, after)]
+    note = f"<figcaption>Beyond {percent(top, 0)} lie {counted(beyond[0])} before and {counted(beyond[1])} after.</figcaption>" if any(beyond) else ""
+    return (
+        f'<div class="panel beside"><figure><h3>Photos within an error, % of all</h3><ul class="key">{_TWO}</ul><div class="wide">{wide.svg(label)}</div>'
+        f'<div class="narrow">{narrow.svg(label)}</div>{note}</figure><figure>{table}</figure></div>'
+    )
+
+
+_ERROR = "error, % of the distance between the eyes"
+_TWO = swatch('<path class="older" d="M1 12H17"/>', "before") + swatch('<path class="curve" d="M1 9H17"/>', "after")
+
+
+def _both(before: Sequence[float], after: Sequence[float], x: Axis, width: int, height: int) -> Plot:
+    plot = Plot(x, Axis(0, 100, (0, 25, 50, 75, 90, 100), "", unit="%"), width, height)
+    for errors, css in ((before, "older"), (after, "curve")):
+        share = 100 * sum(error <= x.high for error in errors) / len(errors)
+        plot.line([*(point for point in steps(errors) if point[0] <= x.high), (x.high, share)], css)
+    return plot
+
+
+def each_photo(before: Sequence[float], after: Sequence[float]) -> str:
+    """A dot for each photo, its error before against the one after, in %."""
+    pairs = [(b, a) for b, a in zip(before, after, strict=True) if b < FAR and a < FAR]
+    if not pairs:
+        return ""
+    values = [max(0.05, value) for pair in pairs for value in pair]  # a logarithm needs more than nothing
+    x, y = (logarithmic(min(values), max(values), label) for label in ("error before, %", ""))
+    plot = Plot(x, y, 390, 340)
+    plot.line([(x.low, x.low), (x.high, x.high)], "ideal")
+    for css, closer in (("farther", False), ("closer", True)):
+        plot.dots([(max(b, x.low), max(a, y.low)) for b, a in pairs if (a < b) == closer], css, 3.6)
+    left_out = len(before) - len(pairs)
+    missing = f" {counted(left_out)} whose eyes were not found cannot be drawn." if left_out else ""
+    return (
+        f'<figure class="panel"><h3>Each photo: error after, %</h3>{plot.svg("Error after against error before, a dot for each photo")}'
+        f"<figcaption>Below the dashed line a photo got better.{missing}</figcaption></figure>"
+    )
+
+
+def lessons(curve: Sequence[Mapping[str, float]]) -> str:
+    """How the error on photos kept aside, and the loss, went while it learnt; nothing where there are not two points of either."""
+    panels = ""
+    for key, title, css in (("median", "Median error on photos kept aside, %", "curve"), ("loss", "Loss in training", "second")):
+        points = [(float(point["samples"]) / 1000, float(point[key])) for point in curve if point.get(key) is not None]
+        if len(points) < 2:
+            continue
+        low, high = min(value for _, value in points), max(value for _, value in points)
+        plot = Plot(linear(0, points[-1][0], "pictures looked at, thousands", about=4), linear(min(low, 0.8 * high), high, "", about=4), 390, 260)
+        plot.line(points, css)
+        said = f"From {points[0][1]:.3g} to {points[-1][1]:.3g}."
+        panels += f'<figure class="panel"><h3>{title}</h3>{plot.svg(f"{title}: {said}")}<figcaption>{said}</figcaption></figure>'
+    return panels

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 from photodiary.diary.canvas import Canvas, Matrix, apply
 from photodiary.diary.eyes import REASONS, EyePair, Point
 from photodiary.retrain import figures
 from photodiary.retrain.evaluate import NOT_FOUND, Judged
-from photodiary.retrain.figures import percent
+from photodiary.retrain.page import Picture, cross, document, percent, ring, swatch
 
 WORST = 12  # photos that are shown
 FACE, EYE = 480, 256  # pixels of a picture of the face, and of one eye
 FACE_REACH, EYE_REACH = 3.6, 0.6  # IOD of the label that they show
 EYES_APART = 63.0  # mm between the pupils of a grown-up, for an idea of what a per cent is
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A square picture that the page shows: of which photo (its number in the list), where it goes, and the matrix and canvas that make it."""
-
-    photo: int
-    path: str
-    matrix: Matrix
-    canvas: Canvas
 
 
 def worst(judged: Sequence[Judged]) -> list[int]:
@@ -72,20 +59,7 @@ def page(title: str, judged: Sequence[Judged], result: Mapping[str, Any]) -> str
     of = f"{count:,} labelled photo{'' if count == 1 else 's'} of {escape(title)}"
     found = [one for one in judged if one.eyes is not None]
     missing = "" if len(found) == count else f" {count - len(found):,} without a found face cannot be drawn here."
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="robots" content="noindex">
-<title>How well the eyes are found: {escape(title)}</title>
-<style>
-{_style()}</style>
-</head>
-<body>
-<main>
-<header>
+    body = f"""<header>
 <h1>How well the eyes are found</h1>
 <p class="under">{of} · model {escape(str(result["model"]))} · {escape(str(result["device"]))}</p>
 </header>
@@ -114,16 +88,8 @@ def page(title: str, judged: Sequence[Judged], result: Mapping[str, Any]) -> str
 <footer>
 <p>An error is the larger of the two eyes’ distances from their labels, in per cent of the distance between the labelled eyes.
 This page and the folder “pictures” beside it show faces: keep them where the photos may be.</p>
-</footer>
-</main>
-</body>
-</html>
-"""
-
-
-@cache
-def _style() -> str:
-    return (files("photodiary.retrain") / "report.css").read_text(encoding="utf-8")
+</footer>"""
+    return document(f"How well the eyes are found: {title}", body, linked=False)
 
 
 def _tiles(count: int, result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -179,20 +145,11 @@ def _of(some: int, count: int) -> str:
 # -- the worst photos ----------------------------------------------------------------------------------------------------------------
 
 
-def _ring(x: float, y: float, radius: float) -> str:
-    return "".join(f'<circle class="{css}" cx="{x:g}" cy="{y:g}" r="{radius:g}"/>' for css in ("halo", "label"))
-
-
-def _cross(x: float, y: float, reach: float) -> str:
-    path = f"M{x - reach:g} {y - reach:g}l{2 * reach:g} {2 * reach:g}m0 -{2 * reach:g}l-{2 * reach:g} {2 * reach:g}"
-    return "".join(f'<path class="{css}" d="{path}"/>' for css in ("halo", "cross"))
-
-
 _LEGEND = (
     '<ul class="key">'
-    + figures.swatch(_ring(9, 9, 5.5), "label")
-    + figures.swatch(_cross(9, 9, 4.5), "predicted")
-    + figures.swatch('<circle cx="9" cy="9" r="9" fill="#777"/><circle class="five" cx="9" cy="9" r="7"/>', f"{percent(5, 0)} around the label")
+    + swatch(ring(9, 9, 5.5), "label")
+    + swatch(cross(9, 9, 4.5), "predicted")
+    + swatch('<circle cx="9" cy="9" r="9" fill="#777"/><circle class="five" cx="9" cy="9" r="7"/>', f"{percent(5, 0)} around the label")
     + "</ul>"
 )
 
@@ -203,7 +160,7 @@ def _look(path: str, side: int, css: str, words: str, matrix: Matrix, marks: tup
     size, reach = (10.0, 7.0) if css == "face" else (7.0, 5.5)
     # Pixel centres lie at integers for us, and half a pixel farther in SVG.
     drawn = [f'<circle class="five" cx="{x + 0.5:.2f}" cy="{y + 0.5:.2f}" r="{five:.1f}"/>' for x, y in truth if five]
-    drawn += [_ring(round(x + 0.5, 2), round(y + 0.5, 2), size) for x, y in truth] + [_cross(round(x + 0.5, 2), round(y + 0.5, 2), reach) for x, y in seen]
+    drawn += [ring(round(x + 0.5, 2), round(y + 0.5, 2), size) for x, y in truth] + [cross(round(x + 0.5, 2), round(y + 0.5, 2), reach) for x, y in seen]
     return (
         f'<svg class="{css}" viewBox="0 0 {side} {side}" role="img" aria-label="{escape(words)}">'
         f'<image href="{path}" width="{side}" height="{side}"/>{"".join(drawn)}</svg>'

@@ -63,7 +63,7 @@ class Studio:
                 canvas, _, _ = self._paste(canvas, rng, beside=None, lying=True)
             for _ in range(int(rng.integers(0, 3))):
                 canvas = self._litter(canvas, None, rng)
-            return Sample(self._expose(canvas, rng).transpose(2, 0, 1), labels, 1.0)
+            return Sample(exposed(canvas, rng).transpose(2, 0, 1), labels, 1.0)
         while rng.random() < 0.25:
             canvas = self._litter(canvas, None, rng)
         canvas, eyes, trust = self._paste(canvas, rng, beside=None)
@@ -74,7 +74,7 @@ class Studio:
         if rng.random() < 0.15:
             canvas = self._litter(canvas, eyes, rng)
         labels[0] = self._inside(eyes)
-        return Sample(self._expose(canvas, rng).transpose(2, 0, 1), labels, trust)
+        return Sample(exposed(canvas, rng).transpose(2, 0, 1), labels, trust)
 
     def _draw(self, rng: np.random.Generator) -> tuple[disturb.Picture, Face]:
         face = self.faces[min(int(np.searchsorted(self._cumulative, rng.random())), len(self.faces) - 1)]
@@ -215,31 +215,33 @@ class Studio:
             canvas = disturb.blend(canvas, self._background(rng), mask)
         return canvas
 
-    def _expose(self, canvas: disturb.Picture, rng: np.random.Generator) -> disturb.Picture:
-        light: disturb.Light = canvas.astype(np.float32)
-        gains = np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.07, 3))
-        if rng.random() < 0.12:  # coloured lamps
-            gains = gains * rng.uniform(0.25, 1.3, 3)
-        dark = rng.random() < 0.08
-        if dark:
-            gains = gains * rng.uniform(0.2, 0.6)
-        light = disturb.relight(
-            light, gains=gains.astype(np.float32), saturation=float(np.clip(rng.normal(1, 0.3), 0, 2)) if rng.random() < 0.85 else 0.0,
-            gamma=float(np.exp(rng.normal(0, 0.25))), slope=float(rng.normal(0, 1.5)) if rng.random() < 0.4 else 0.0, angle=float(rng.uniform(0, 6.28)),
-        )  # fmt: skip
-        soft = rng.random()
-        if soft < 0.12:
-            light = disturb.blur(light, float(rng.uniform(0.4, 1.8)))
-        elif soft < 0.2:
-            light = disturb.motion_blur(light, float(rng.uniform(2, 7)), float(rng.uniform(0, 3.14)))
-        elif soft < 0.3:
-            light = disturb.shrink_and_grow(light, float(rng.uniform(0.3, 0.9)))
-        if rng.random() < (0.9 if dark else 0.3):
-            light = disturb.noise(light, float(rng.uniform(1, 14 if dark else 9)), bool(rng.random() < 0.5), rng)
-        out: disturb.Picture = np.clip(light + 0.5, 0, 255).astype(np.uint8)
-        if rng.random() < 0.5:
-            out = disturb.recompress(out, int(rng.integers(25, 95)))
-        return out
+
+def exposed(canvas: disturb.Picture, rng: np.random.Generator) -> disturb.Picture:
+    """The picture in some light, through some lens and messenger."""
+    light: disturb.Light = canvas.astype(np.float32)
+    gains = np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.07, 3))
+    if rng.random() < 0.12:  # coloured lamps
+        gains = gains * rng.uniform(0.25, 1.3, 3)
+    dark = rng.random() < 0.08
+    if dark:
+        gains = gains * rng.uniform(0.2, 0.6)
+    light = disturb.relight(
+        light, gains=gains.astype(np.float32), saturation=float(np.clip(rng.normal(1, 0.3), 0, 2)) if rng.random() < 0.85 else 0.0,
+        gamma=float(np.exp(rng.normal(0, 0.25))), slope=float(rng.normal(0, 1.5)) if rng.random() < 0.4 else 0.0, angle=float(rng.uniform(0, 6.28)),
+    )  # fmt: skip
+    soft = rng.random()
+    if soft < 0.12:
+        light = disturb.blur(light, float(rng.uniform(0.4, 1.8)))
+    elif soft < 0.2:
+        light = disturb.motion_blur(light, float(rng.uniform(2, 7)), float(rng.uniform(0, 3.14)))
+    elif soft < 0.3:
+        light = disturb.shrink_and_grow(light, float(rng.uniform(0.3, 0.9)))
+    if rng.random() < (0.9 if dark else 0.3):
+        light = disturb.noise(light, float(rng.uniform(1, 14 if dark else 9)), bool(rng.random() < 0.5), rng)
+    out: disturb.Picture = np.clip(light + 0.5, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        out = disturb.recompress(out, int(rng.integers(25, 95)))
+    return out
 
 
 class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):

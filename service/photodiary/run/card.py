@@ -20,9 +20,9 @@ WITHIN_S = 86_400.0  # after a day without another one the card has its next cha
 NOTE = "card_lost"
 
 
-def at_work(locator: Locator) -> dict[str, str]:
-    """Which model is at work, and on what; for `status`."""
-    return {"name": locator.name, "sha256": locator.sha256, "device": locator.device}
+def at_work(locator: Locator) -> dict[str, dict[str, str] | str]:
+    """Notes for `status`: which model is at work, on what, and in whose language it speaks of faces."""
+    return {"model": {"name": locator.name, "sha256": locator.sha256, "device": locator.device}, "kin": locator.kin}
 
 
 def lost(ledgers: Sequence[Ledger]) -> None:

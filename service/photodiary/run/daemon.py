@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,16 +15,19 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from photodiary import __version__, logs
+from photodiary.archive import layout
+from photodiary.diary.hours import next_time
 from photodiary.errors import BadConfig, PhotodiaryError, StorageTrouble
 from photodiary.inbox.inbox import Nudge
 from photodiary.inbox.watcher import Watcher
 from photodiary.ledger import summary, wishes
 from photodiary.locate.views import Locator
-from photodiary.render.schedule import next_time
 from photodiary.run import card
 from photodiary.run.engine import Engine
+from photodiary.run.following import Following
 from photodiary.run.house import House, be_private
-from photodiary.run.signals import Signals
+from photodiary.run.learning import Learning
+from photodiary.run.signals import Signals, journal
 from photodiary.settings import Settings, load
 
 log = structlog.get_logger()
@@ -45,13 +46,20 @@ class Daemon:
         self._config = config
         self._settings = settings
         self._make_locator = locator
-        self._locator: Locator | None = None
-        self._before: tuple[Settings, Locator | None] | None = None  # what worked, until a new configuration has been seen to work
+        self._resident: Following | None = None
+        self._before: tuple[Settings, Following | None] | None = None  # what worked, until a new configuration has been seen to work
         self._asked = asked
         self._told: dict[str, str] = {}  # why diaries wait, by name
+        self._learning = Learning(config, settings)
 
     def run(self) -> int:
         be_private()
+        try:
+            return self._lives()
+        finally:
+            self._learning.stop()
+
+    def _lives(self) -> int:
         while not self._asked.stop:
             try:
                 status = self._live()
@@ -59,7 +67,7 @@ class Daemon:
                 if self._before is None:
                     raise
                 log.error(f"the new configuration does not work ({error}); going on with the old one", code="config.refused")
-                (self._settings, self._locator), self._before = self._before, None
+                (self._settings, self._resident), self._before = self._before, None
                 continue
             if status is not None:
                 return status
@@ -68,8 +76,12 @@ class Daemon:
 
     def _live(self) -> int | None:
         """One life with one configuration.  Returns the exit status, or None to live again with a new one."""
-        engine = Engine(self._settings, self._resident, patient=self._before is None)  # a new configuration whose folders refuse is not taken over
+        self._learning.settings = self._settings
+        patient = self._before is None  # a new configuration whose folders refuse is not taken over
+        engine = Engine(self._settings, self._make_locator, patient=patient, resident=self._resident)
+        self._resident = engine.following
         watchers = [Watcher(house.inbox.root, self._teller(engine, house)) for house in engine.houses]
+        watchers += [Watcher(house.archive.root / layout.DROP, self._waker(engine)) for house in engine.houses]
         scheduler = self._schedule(engine)
         try:
             for watcher in watchers:
@@ -93,11 +105,6 @@ class Daemon:
             engine.close()
             log.info("photodiary stopped", code="daemon.stopped")
 
-    def _resident(self, settings: Settings) -> Locator:
-        if self._locator is None:
-            self._locator = self._make_locator(settings)
-        return self._locator
-
     @staticmethod
     def _teller(engine: Engine, house: House) -> Callable[[Nudge], None]:
         intake = next(loop for loop in engine.loops if loop.name == "intake")
@@ -107,6 +114,12 @@ class Daemon:
             intake.nudge()
 
         return tell
+
+    @staticmethod
+    def _waker(engine: Engine) -> Callable[[Nudge], None]:
+        """For the drop folder: the intake looks by itself at what lies there."""
+        intake = next(loop for loop in engine.loops if loop.name == "intake")
+        return lambda nudge: intake.nudge()
 
     def _watch(self, engine: Engine, watchers: list[Watcher]) -> int | None:
         rearmed, asked = time.monotonic(), self._asked
@@ -134,6 +147,7 @@ class Daemon:
                 log.error("the schedule has stopped; leaving, so that a restart mends it", code="daemon.broken", loop="schedule")
                 return 1
             self._tell(engine)
+            self._learning.check(time.time())
             if time.monotonic() - rearmed >= self._settings.inbox.scan_every:
                 rearmed = time.monotonic()
                 for watcher in watchers:
@@ -145,7 +159,7 @@ class Daemon:
         for house in engine.houses:
             reasons = engine.degraded(house)
             with suppress(StorageTrouble):  # a full disk is told by the loops; here it would end the daemon
-                wishes.note(house.ledger, degraded=reasons, model=card.at_work(engine.locator), **({"last_error": reasons[-1]} if reasons else {}))
+                wishes.note(house.ledger, degraded=reasons, **card.at_work(engine.locator), **({"last_error": reasons[-1]} if reasons else {}))
 
     def _read_again(self) -> bool:
         """SIGHUP: a wrong configuration changes nothing."""
@@ -155,9 +169,9 @@ class Daemon:
             for line in str(error).splitlines():
                 log.error(f"the configuration is kept as it was: {line}", code="config.refused")
             return False
-        self._before = self._settings, self._locator
-        if settings.locate != self._settings.locate:
-            self._locator = None
+        self._before = self._settings, self._resident
+        if (settings.locate, settings.state) != (self._settings.locate, self._settings.state):
+            self._resident = None
         self._settings = settings
         log.info(f"configuration read again from {self._config}", code="config.reloaded")
         return True
@@ -194,8 +208,3 @@ class Daemon:
             self._plan_summary(scheduler, house)
 
         scheduler.add_job(summarise, "date", run_date=datetime.fromtimestamp(at, UTC), id=f"summary of {house.name}", replace_existing=True)
-
-
-def journal() -> bool:
-    """Whether stderr goes to systemd's journal, which adds the time itself."""
-    return "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()

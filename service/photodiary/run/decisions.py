@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from photodiary.errors import BadUsage
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from photodiary.ledger.store import Ledger
     from photodiary.settings import DiarySettings, Settings
 
-EARLIEST = datetime(1826, 1, 1)  # nothing was photographed before
 LETTERS = 8
+MOST_SHOWN = 40
 OUT_OF_REACH = """Out of photodiary's reach, for you to see to where it matters:
   - the phone and the synced folder ({inbox}): the photo itself may lie there still; it is ignored from now on
   - copies of the film or of its frames elsewhere, and backups of {archive} (`photodiary backup` into the same folder takes it out)
   - the log (journalctl), which names files
-  - models that were trained with it
+  - models that were trained with it, and what other browsers than the one it was deleted with keep of the page
   - what a disk keeps of deleted files until it writes over them"""
 
 
@@ -51,22 +51,10 @@ def restore(options: argparse.Namespace) -> int:
 
 
 def redate(options: argparse.Namespace) -> int:
+    from photodiary.diary.said import wall_clock
     from photodiary.ledger import verdicts
 
     return _decide(options, verdicts.REDATED, wall_clock(options.to, datetime.now()))
-
-
-def wall_clock(text: str, now: datetime) -> datetime:
-    """`2024-05-15 08:30`, also with seconds, or the day alone, which stands for its noon.  Raises BadUsage."""
-    try:
-        wall = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise BadUsage(f'"{text}" is no date; write one like "2024-05-15 08:30"') from error
-    if wall.tzinfo is not None:
-        raise BadUsage(f'"{text}" has a time zone; write what the clock showed where the photo was taken, like "2024-05-15 08:30"')
-    if not EARLIEST <= wall <= now + timedelta(days=2):
-        raise BadUsage(f'"{text}" is {"long ago" if wall < EARLIEST else "in the future"}; write when the photo was taken, like "2024-05-15 08:30"')
-    return wall.replace(hour=12) if len(text.strip()) == 10 else wall.replace(microsecond=0)
 
 
 def diary_of(settings: Settings, options: argparse.Namespace) -> tuple[str, DiarySettings]:
@@ -84,7 +72,7 @@ def opened(diary: DiarySettings) -> Ledger:
     return Ledger(diary.archive)
 
 
-def _chosen(ledger: Ledger, texts: list[str]) -> list[PhotoRow]:
+def meant(ledger: Ledger, texts: list[str]) -> list[PhotoRow]:
     """The photos that are meant, each once.  All of them must be clear before anything happens to one."""
     from photodiary.ledger import finding
 
@@ -124,30 +112,48 @@ def carried_out(settings: Settings, name: str, diary: DiarySettings, ledger: Led
 
 
 def _decide(options: argparse.Namespace, kind: str, value: datetime | None) -> int:
+    from photodiary.ledger import deciding
+
+    return decided(
+        options, lambda ledger: meant(ledger, options.photos), lambda ledger, chosen: deciding.decide(ledger, chosen, kind, value, time.time()), where
+    )  # fmt: skip
+
+
+def decided(
+    options: argparse.Namespace,
+    choose: Callable[[Ledger], list[PhotoRow]], append: Callable[[Ledger, list[PhotoRow]], int], tell: Callable[[Ledger, PhotoRow], str],
+) -> int:  # fmt: skip
+    """Have facts about photos appended with their wish, wait until it is fulfilled, and tell of each photo what became of it.
+
+    choose: the photos; append: the facts, returns the wish's number; tell: a few words about a photo.
+    """
     _, settings = said(options)
-    from photodiary.ledger import deciding, photos
+    from photodiary.ledger import photos
     from photodiary.run import once
 
     name, diary = diary_of(settings, options)
     ledger = opened(diary)
     try:
-        chosen = _chosen(ledger, options.photos)
-        number = deciding.decide(ledger, chosen, kind, value, time.time())
+        chosen = choose(ledger)
+        number = append(ledger, chosen)
         alone = carried_out(settings, name, diary, ledger, number)
         if not alone:
             once.wait_until_through(diary.archive)
-        for before in chosen:
+        for before in chosen[:MOST_SHOWN]:
             photo = photos.find(ledger, before.sha256)
             if photo is not None:
                 when = "undated" if photo.taken is None else f"{photo.taken.wall:%-d %B %Y %H:%M}"
-                print(f"{photo.sha256[:12]}, {when}: {_where(ledger, photo)}")
+                print(f"{photo.sha256[:12]}, {when}: {tell(ledger, photo)}")
+        if len(chosen) > MOST_SHOWN:
+            print(f"and {len(chosen) - MOST_SHOWN:,} more")
     finally:
         ledger.close()
     print("the service makes the next film so" if not alone else "the next film is made so: `photodiary scan --once` makes it now, the service when it starts")
     return 0
 
 
-def _where(ledger: Ledger, photo: PhotoRow) -> str:
+def where(ledger: Ledger, photo: PhotoRow) -> str:
+    """Whether a photo is in the film, and if not, why."""
     from photodiary.ledger import takes
     from photodiary.run.why import shown
 
@@ -161,7 +167,7 @@ def forget(options: argparse.Namespace) -> int:
     name, diary = diary_of(settings, options)
     ledger = opened(diary)
     try:
-        chosen = _chosen(ledger, options.photos)
+        chosen = meant(ledger, options.photos)
         if not options.yes:
             for photo in chosen:
                 _ask(ledger, photo)
@@ -212,6 +218,15 @@ def quarantine_list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _lies_there(diary: DiarySettings, digest: str, names: list[bytes]) -> bool:
+    """Whether the file of a photo that has no copy in the archive is where it came from: the inbox, or the drop folder."""
+    from photodiary.archive import drop
+    from photodiary.archive.store import Archive
+
+    dropped = any(found.digits and digest.startswith(found.digits) for found in drop.lying(Archive(diary.archive)))
+    return dropped or any(os.path.exists(os.path.join(os.fsencode(diary.inbox), name)) for name in names)
+
+
 def quarantine_retry(options: argparse.Namespace) -> int:
     _, settings = said(options)
     from photodiary.diary.eyes import REASONS
@@ -222,7 +237,7 @@ def quarantine_retry(options: argparse.Namespace) -> int:
     name, diary = diary_of(settings, options)
     ledger = opened(diary)
     try:
-        chosen = _chosen(ledger, options.photos) or [photo for photo, _ in quarantine.listing(ledger)]
+        chosen = meant(ledger, options.photos) or [photo for photo, _ in quarantine.listing(ledger)]
         fine = [photo.sha256[:12] for photo in chosen if photo.stage is not Stage.QUARANTINED]
         if fine:
             raise BadUsage(f"{', '.join(fine)}: could be read; `photodiary quarantine list` lists what could not")
@@ -239,15 +254,15 @@ def quarantine_retry(options: argparse.Namespace) -> int:
 
             quarantine.wish(ledger, digests, time.time())
             only = settings.model_copy(update={"diary": {name: diary}})
-            once.with_engine(only, lambda s: resident(s.locate), lambda engine: None, scan=True)
+            once.with_engine(only, lambda s: resident(s.locate, s.state), lambda engine: None, scan=True)
         for digest in digests:
             photo = photos.find(ledger, digest)
             if photo is None:
                 continue
             raw = photos.names_of(ledger, photo)
             if photo.stage is not Stage.QUARANTINED:
-                became = _where(ledger, photo)
-            elif photo.original is None and not any(os.path.exists(os.path.join(os.fsencode(diary.inbox), name)) for name in raw):
+                became = where(ledger, photo)
+            elif photo.original is None and not _lies_there(diary, digest, raw):
                 became = "was not tried, its file is no longer in the inbox; `photodiary import` takes it in from elsewhere"
             else:
                 became = f"still could not be read: {REASONS.get(photo.reason or '', photo.reason)}"

@@ -18,6 +18,7 @@ from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, digest_of
 from photodiary.errors import Held, LedgerTrouble, StorageTrouble, Unreadable, WorkerLost
+from photodiary.eyenet.registry import FOLDER, POINTER, Registry, digest_of_file
 from photodiary.ledger import health, photos, reels
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import FILE, Ledger
@@ -219,6 +220,32 @@ class Doctor:
         except OSError as error:
             return f"it cannot be read ({error.strerror})"
         return what if what is not None or same else "its bytes are not those that were made"
+
+
+def models(registry: Registry) -> list[Finding]:
+    """What is wrong with the models: the shipped one, those of the registry, and which of them is said to be in force."""
+    found = []
+    for version in registry.versions():
+        if version.shipped and digest_of_file(version.entry.path) != version.entry.sha256:
+            found.append(Finding("shipped_model", version.entry.path.name, "the model that comes with photodiary is damaged", "install photodiary again"))
+        elif version.trouble is not None:
+            todo = "`photodiary doctor --fix` sets it aside, or bring a good copy from a backup"
+            found.append(Finding("model", f"{FOLDER}/{version.entry.name}.safetensors", version.trouble, todo))
+    trouble = registry.standing().trouble
+    if trouble is not None:
+        found.append(Finding("current_model", f"{FOLDER}/{POINTER}", trouble.partition("; ")[0], "`photodiary doctor --fix` puts that in force for good"))
+    return found
+
+
+def mend_models(registry: Registry, found: list[Finding]) -> dict[Finding, str]:
+    """What was done about which of them, in words."""
+    done = {}
+    for finding in found:
+        if finding.kind == "current_model":
+            done[finding] = f"{registry.mend().name} is in force"
+        elif finding.kind == "model":
+            done[finding] = f"set aside: its card is called {registry.set_aside(Path(finding.file).stem)} now"
+    return done
 
 
 def _fresh(path: Path) -> bool:

@@ -15,6 +15,7 @@ from photodiary.archive.reserve import FRAME, FRAMES, PHOTOS, Reserve
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage
 from photodiary.errors import DeviceLost, StorageTrouble, Transient
+from photodiary.inbox.drop import Drop
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.inbox.intake import Intake
@@ -25,6 +26,7 @@ from photodiary.locate.views import Locator
 from photodiary.render.rendering import Rendering
 from photodiary.run import card, deciding
 from photodiary.run.filming import Filming
+from photodiary.run.following import Following
 from photodiary.run.house import House
 from photodiary.run.lock import DaemonLock
 from photodiary.run.loop import LONGEST_SLEEP_S, Loop
@@ -39,9 +41,11 @@ WISHES = ("import", "scan", "render", "refit", "decide", "forget", "retry")
 class Engine:
     """All diaries with one resident locator and one darkroom.  Made while holding every diary's lock; `close` lets go."""
 
-    def __init__(self, settings: Settings, locator: Callable[[Settings], Locator], *, hurry: bool = False, patient: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, locator: Callable[[Settings], Locator], *, hurry: bool = False, patient: bool = False, resident: Following | None = None
+    ) -> None:  # fmt: skip
         """hurry: nobody will drop more photos, so the picture format need not wait for quiet.  patient: a diary whose disk refuses now is left
-        out, its lock held, and stands in `waiting` with the reason.
+        out, its lock held, and stands in `waiting` with the reason.  locator: loads the model in force; resident: one that is loaded already.
 
         Takes the locks, opens the ledgers, sweeps up after a crash, then loads the model.
         Raises Busy, LedgerTrouble, StorageTrouble, BadModel.
@@ -59,7 +63,7 @@ class Engine:
         try:
             opened = [found for name in settings.diary if (found := self._open(name, patient)) is not None]
             self.settings, self._card_trouble = card.spared(settings, self._ledgers)
-            self.locator = locator(self.settings)
+            self.following = resident or Following(self.settings, locator)
             self.houses = [self._build(parts) for parts in opened]
         except BaseException:
             self._let_go()
@@ -71,6 +75,11 @@ class Engine:
             Loop("render", self._render, self._render_sleep, lambda: None),
         ]
         self.filming = Filming(settings.render, self.loops[-1].beat)
+
+    @property
+    def locator(self) -> Locator:
+        """The resident one; another may take over between two photos."""
+        return self.following.locator
 
     def _open(self, name: str, patient: bool) -> Opened | None:
         try:
@@ -91,10 +100,11 @@ class Engine:
         zone = settings.zone(name)
         intake = Intake(name, ledger, archive, self.darkroom, settings.darkroom, zone, spent, lambda size: _room(ledger, reserve, size))
         with suppress(StorageTrouble):  # a full disk is told by the loops
-            wishes.note(ledger, model=card.at_work(self.locator))
+            wishes.note(ledger, **card.at_work(self.locator))
         return House(
             name, zone, parts.lock, ledger, archive, reserve,
             inbox=Inbox(settings.diary[name].inbox, settings.inbox, intake, excluding=settings.diary[name].on_delete == "exclude"),
+            drop=Drop(archive, intake),
             importing=Importing(intake, settings.inbox.ignore),
             locating=Locating(name, ledger, archive, self.darkroom, self.locator, settings.doubt, spent),
             aligning=Aligning(name, ledger, archive, self.darkroom, settings.align_of(name), spent),
@@ -148,7 +158,7 @@ class Engine:
         """Whether nothing is on its way any more: no file unsettled, no photo between inbox and frame, no open wish."""
         now, clock = time.time(), time.monotonic()
         for house in self.houses:
-            if house.inbox.scanned_at == float("-inf") or house.inbox.quiet_s(now, clock) <= 0:
+            if house.inbox.scanned_at == float("-inf") or house.inbox.quiet_s(now, clock) <= 0 or not house.drop.quiet(now):
                 return False
             if wishes.oldest_open(house.ledger, *WISHES) is not None or self._flowing(house, now):
                 return False
@@ -157,7 +167,7 @@ class Engine:
     @staticmethod
     def _flowing(house: House, now: float) -> bool:
         """Photos that a step will move soon; one that failed and waits for its next try does not count."""
-        return any(photos.flowing(house.ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
+        return house.locating.behind(now) or any(photos.flowing(house.ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
 
     # -- the four loops ------------------------------------------------------------------------------------------------
 
@@ -185,6 +195,7 @@ class Engine:
         anew = quarantine.release(house.ledger, time.time())
         if anew is not None:
             house.inbox.read_anew(anew)
+            house.drop.read_anew()
             wanted = True
         fresh = wish is not None and wish.progress is None
         if wanted or fresh or house.inbox.scan_due(clock):
@@ -193,15 +204,20 @@ class Engine:
             wishes.report(house.ledger, wish.id, {"done": 0})
         elif wish is not None and house.inbox.quiet_s(time.time(), clock) > 0:
             wishes.fulfil(house.ledger, wish.id, {}, time.time())
-        return house.inbox.step(time.time(), time.monotonic()) or house.importing.step(time.time())
+        return house.inbox.step(time.time(), time.monotonic()) or house.drop.step(time.time()) or house.importing.step(time.time())
 
     def _intake_sleep(self) -> float:
         for house in self.houses:
             house.inbox.report(time.time())
         self._wake("align")  # the picture format waits for quiet
-        return min((house.inbox.wait_s(time.time(), time.monotonic()) for house in self.houses), default=LONGEST_SLEEP_S)
+        return min((min(house.inbox.wait_s(time.time(), time.monotonic()), house.drop.wait_s(time.time())) for house in self.houses), default=LONGEST_SLEEP_S)
 
     def _locate(self) -> bool:
+        if self.following.step():
+            for house in self.houses:
+                house.locating.locator = self.locator
+                with suppress(StorageTrouble):
+                    wishes.note(house.ledger, **card.at_work(self.locator))
         try:
             return self._each(lambda house: house.locating.step(time.time()))
         except DeviceLost:
@@ -214,6 +230,7 @@ class Engine:
     def _align_one(self, house: House) -> bool:
         now = time.time()
         if deciding.step(house.ledger, house.archive, house.zone):
+            self._wake("locate")  # it may have looked before the photo was sent back to it
             return True
         wish = wishes.oldest_open(house.ledger, "refit")
         if wish is not None:
@@ -257,7 +274,7 @@ class Engine:
         """Named reasons why not everything works now for a diary."""
         disk = next(iter(house.reserve.troubles.values()), None)
         others = [loop.complaint for loop in self.loops if not (loop.complaint or "").startswith("the disk of ")]
-        reasons = (house.inbox.problem, disk, self._card_trouble, self.locator.trouble, *others)
+        reasons = (house.inbox.problem, disk, self._card_trouble, self.following.trouble, self.locator.trouble, *others)
         return [reason for reason in reasons if reason is not None]
 
 

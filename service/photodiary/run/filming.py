@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 
 from photodiary.archive.reserve import FILM
+from photodiary.diary.hours import next_time
 from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped, StorageTrouble
 from photodiary.ledger import forgetting, reels, wishes
-from photodiary.render.schedule import RenderConfig, due_at, next_time
+from photodiary.render.schedule import RenderConfig, due_at
 from photodiary.run import deciding
 from photodiary.run.house import House
 
@@ -56,6 +58,7 @@ class Filming:
             full = bool(wish and wish.details.get("full"))
             reel = house.rendering.render(time.time(), full=full, progress=self._progress(house, None if watched is None else watched.id))
             deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
+            wishes.note(house.ledger, rendering=None)
         except RenderStopped:
             return False, False
         except FrameBroken as error:
@@ -82,8 +85,11 @@ class Filming:
 
         def tell(done: int) -> None:
             self.beat()
-            if wish is not None and time.monotonic() - told[0] > TELL_EVERY_S:
+            if time.monotonic() - told[0] > TELL_EVERY_S:
                 told[0] = time.monotonic()
-                wishes.report(house.ledger, wish, {"done": done})
+                with suppress(StorageTrouble):  # on a full disk the film counts, not the word about it
+                    wishes.note(house.ledger, rendering={"done": done, "at": time.time()})
+                    if wish is not None:
+                        wishes.report(house.ledger, wish, {"done": done})
 
         return tell

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from photodiary.align.aligning import Aligning
 from photodiary.archive.reserve import Reserve
 from photodiary.archive.store import Archive
+from photodiary.inbox.drop import Drop
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.ledger.store import Ledger
@@ -28,6 +29,7 @@ class House:
     archive: Archive
     reserve: Reserve
     inbox: Inbox
+    drop: Drop
     importing: Importing
     locating: Locating
     aligning: Aligning

@@ -41,7 +41,7 @@ def import_(options: argparse.Namespace) -> int:
             house = next(house for house in engine.houses if house.name == name)
             made.append(wishes.make(house.ledger, "import", {"paths": paths}, time.time()))
 
-        once.with_engine(settings, lambda s: resident(s.locate), wish, scan=False)
+        once.with_engine(settings, lambda s: resident(s.locate, s.state), wish, scan=False)
         ledger = Ledger(diary.archive, writable=False)
         outcome = wishes.get(ledger, made[0]).outcome or {}
         ledger.close()

@@ -42,10 +42,26 @@ def doctor(options: argparse.Namespace) -> int:
             print(f"{name}: {finding.in_words()}" if mended is None else f"{name}: {finding.file}: {finding.what}; mended: {mended}")
         if not found:
             print(f"{name}: sound" + (" (originals were looked at by their size only)" if options.quick else ""))
-    sound = all(diary["sound"] for diary in answer)
+    models = _models(settings, options)
+    sound = all(entry["sound"] for entry in (*answer, models))
     if options.json:
-        print(json.dumps({"sound": sound, "diaries": answer}, allow_nan=False))
+        print(json.dumps({"sound": sound, "diaries": answer, "models": models}, allow_nan=False))
     return 0 if sound else 1
+
+
+def _models(settings: Settings, options: argparse.Namespace) -> dict[str, Any]:
+    """The models, after the diaries: whether they are sound, and what is wrong with them."""
+    from photodiary.eyenet.registry import Registry
+    from photodiary.run.doctor import mend_models, models
+
+    registry = Registry(settings.state)
+    found = models(registry)
+    done = mend_models(registry, found) if options.fix else {}
+    for finding in [] if options.json else found:
+        mended = done.get(finding)
+        print(f"models: {finding.in_words()}" if mended is None else f"models: {finding.file}: {finding.what}; mended: {mended}")
+    told = [{"kind": finding.kind, "file": finding.file, "what": finding.what, "todo": finding.todo, "mended": done.get(finding)} for finding in found]
+    return {"sound": len(done) == len(found), "findings": told}
 
 
 def _examined(settings: Settings, name: str, options: argparse.Namespace, show: Callable[[str], None]) -> tuple[list[Finding], dict[Finding, str]]:
@@ -100,6 +116,7 @@ def backup(options: argparse.Namespace) -> int:
     """Exits 1 when an original could not be brought along."""
     path, settings = said(options)
     from photodiary.archive.store import Archive
+    from photodiary.eyenet.registry import FOLDER
     from photodiary.run import backup as copying
     from photodiary.run.house import be_private
     from photodiary.run.once import Progress
@@ -119,6 +136,8 @@ def backup(options: argparse.Namespace) -> int:
     if made.forgotten:
         print(f"{made.forgotten:,} removed from it: you had them forgotten")
     print(f"not in it: frames and film, which are made again, and the configuration ({path}), which you should keep beside it")
+    if (Path(settings.state) / FOLDER).is_dir():
+        print(f"keep {settings.state} too: the models that learnt from your corrections are in it")
     if made.same_disk:
         print("it is on the same disk as the diary (and shares the photos' bytes with it where that is possible): keep another one elsewhere")
     return _lost(made.lost, "is {how} in the archive and not in the backup; `photodiary doctor` says more")

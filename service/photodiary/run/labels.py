@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from photodiary.settings import Settings
 
 MOST_SHOWN = 8
-OUTSIDE = 0.5  # of the distance between the eyes: so far from the photo's edge an eye may lie
-SMALLEST = 0.01  # of the photo's longer side: eyes nearer together than this are no eyes
 
 
 def import_(options: argparse.Namespace) -> int:
@@ -52,7 +50,7 @@ def bring(settings: Settings, options: argparse.Namespace, lines: list[Line]) ->
 
     words, _ = _placed(settings, options, lines)
     if all(lock.holder(diary.archive) is None for diary in settings.diary.values()):
-        once.with_engine(settings, lambda s: resident(s.locate), lambda engine: None, scan=False)
+        once.with_engine(settings, lambda s: resident(s.locate, s.state), lambda engine: None, scan=False)
     return words
 
 
@@ -76,6 +74,7 @@ def _placed(settings: Settings, options: argparse.Namespace, lines: list[Line]) 
 def match(ledger: Ledger, lines: list[Line]) -> tuple[list[Label], list[str]]:
     """Each line's photo of the diary, by the SHA-256 it names, by its file's bytes, or by its file's name; and a sentence for each line without."""
     from photodiary.diary.photo import shown_name
+    from photodiary.diary.said import impossible
     from photodiary.ledger import photos
     from photodiary.ledger.labels import Label
 
@@ -94,7 +93,7 @@ def match(ledger: Ledger, lines: list[Line]) -> tuple[list[Label], list[str]]:
             photo = named[0]
         if photo is None:
             left_out.append(f"{shown}: {'several photos of the diary came under this name' if named else 'not in the diary'}")
-        elif (why := impossible(line, photo)) is not None:
+        elif (why := impossible(line.eyes, (photo.width, photo.height))) is not None:
             left_out.append(f"{shown}: {why}")
         else:
             matched.append(Label(photo, line.eyes, line.by))
@@ -108,19 +107,6 @@ def _by_bytes(file: Path, by_digest: dict[str, PhotoRow]) -> PhotoRow | None:
     return None if found is None else by_digest.get(found[0])
 
 
-def impossible(line: Line, photo: PhotoRow) -> str | None:
-    """Why eyes cannot be those of a photo; None when they can."""
-    if photo.width is None or photo.height is None:
-        return "could not be read as a photo"
-    reach = OUTSIDE * line.eyes.iod
-    if line.eyes.iod < SMALLEST * max(photo.width, photo.height):
-        return "its eyes lie on almost the same point"
-    for eye, point in zip(("left", "right"), line.eyes, strict=True):
-        if not (-reach <= point.x < photo.width + reach and -reach <= point.y < photo.height + reach):
-            return f"its {eye} eye ({point.x:g}, {point.y:g}) lies outside the photo ({photo.width} x {photo.height})"
-    return None
-
-
 def told(ledger: Ledger, matched: list[Label], new: int, left_out: list[str]) -> str:
     """What became of an import, in words."""
     from photodiary.ledger import photos
@@ -128,7 +114,7 @@ def told(ledger: Ledger, matched: list[Label], new: int, left_out: list[str]) ->
     lines = [f"{len(matched):,} label{'s' if len(matched) != 1 else ''}, {new:,} of them new"]
     asked = [photo for label in matched if (photo := photos.find(ledger, label.photo.sha256)) is not None and photo.reason == "label_differs"]
     if asked:
-        lines.append(f"{len(asked):,} lie far from where the model is sure; look at them again (a slip?), the same label once more settles it:")
+        lines.append(f"{len(asked):,} lie far from where the model is sure; look at them again (a slip?), `photodiary review` asks which is right:")
         lines += [f"  {photo.sha256[:12]}" for photo in asked[:MOST_SHOWN]] + _more(len(asked))
     if left_out:
         lines.append(f"{len(left_out):,} left out:")

@@ -50,9 +50,12 @@ def timed(act: Callable[[], T]) -> tuple[T, float]:
     return result, time.perf_counter() - started
 
 
-def locate_files(paths: Sequence[Path], config: LocateConfig) -> Iterator[dict[str, Any]]:
-    """`locate --json` of CLI.md, file by file; one that cannot be read gives its error and the others go on."""
-    locator, darkroom = resident(config), Darkroom(DarkroomConfig(workers=1))
+def locate_files(paths: Sequence[Path], config: LocateConfig, state: str = "") -> Iterator[dict[str, Any]]:
+    """`locate --json` of CLI.md, file by file; one that cannot be read gives its error and the others go on.
+
+    state: the folder whose registry says which model is in force, "" for the shipped one.
+    """
+    locator, darkroom = resident(config, state), Darkroom(DarkroomConfig(workers=1))
     try:
         for path in paths:
             name = shown_name(os.fsencode(path))
@@ -103,7 +106,7 @@ def judge(file: Path, label: EyePair, view: DarkroomView, sighting: Sighting) ->
     return Judged(shown_name(os.fsencode(file.name)), label, sighting.eyes, sighting.expected_error, decision.doubtful, view.size, sighting.reason)
 
 
-def evaluate(path: Path, config: LocateConfig, report: Path | None = None) -> dict[str, Any]:
+def evaluate(path: Path, config: LocateConfig, report: Path | None = None, state: str = "") -> dict[str, Any]:
     """`evaluate --json` of CLI.md; with `report` also a page with pictures in that folder.
 
     Raises BadLabels, also for a labelled photo that cannot be read, and BadUsage for a folder that cannot be written.
@@ -113,7 +116,7 @@ def evaluate(path: Path, config: LocateConfig, report: Path | None = None) -> di
     labels = read_labels(path)
     if report is not None:
         _make_room(report)
-    locator, darkroom = resident(config), Darkroom(DarkroomConfig(workers=1))
+    locator, darkroom = resident(config, state), Darkroom(DarkroomConfig(workers=1))
     judged: list[Judged] = []
     seconds = 0.0
     try:

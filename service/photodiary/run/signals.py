@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 
@@ -40,3 +41,8 @@ class Signals:
     def _on_nudge(self, number: int, frame: FrameType | None) -> None:
         self.nudged = True
         self.wake.set()
+
+
+def journal() -> bool:
+    """Whether stderr goes to systemd's journal, which adds the time itself."""
+    return "JOURNAL_STREAM" in os.environ and not sys.stderr.isatty()

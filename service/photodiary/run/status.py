@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from photodiary import __version__
-from photodiary.archive import films
+from photodiary.archive import drop, films
 from photodiary.archive.reserve import beginning, short_of
+from photodiary.archive.store import Archive
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage, shown_name
 from photodiary.errors import BadModel, LedgerTrouble, StorageTrouble
-from photodiary.eyenet import registry
+from photodiary.eyenet import header, registry
 from photodiary.eyenet.likeness import ENOUGH as LIKENESS_NEEDS
-from photodiary.ledger import gallery, photos, reels, summary, wishes
+from photodiary.ledger import gallery, judging, photos, reels, reviewing, summary, wishes
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.run.lock import holder
 from photodiary.settings import Settings
 
 
 def gather(settings: Settings) -> dict[str, Any]:
-    """`status --json` of CLI.md, with `running` and `disk` besides."""
+    """`status --json` of CLI.md, with `running`, `disk` and `asked` (what the page asks about) besides."""
     model: dict[str, str | None] = {"name": None, "sha256": None, "device": None}
     try:
-        entry = registry.current(settings.locate.model)
-        model.update(name=entry.name, sha256=entry.sha256)
+        standing = registry.Registry(settings.state).standing(settings.locate.model)
+        model.update(name=standing.entry.name, sha256=standing.entry.sha256)
+        kin, trouble = header.of_file(standing.entry.path).kin, standing.trouble
     except BadModel:
-        pass
-    diaries = [_diary(name, settings, model["name"]) for name in settings.diary]
-    degraded: list[str] = []
+        kin, trouble = "", None
+    diaries = [_diary(name, settings, kin, model["name"]) for name in settings.diary]
+    running = any(diary["running"] for diary in diaries)  # then the daemon says what is the matter with the model that it has loaded
+    degraded: list[str] = [] if trouble is None or running else [trouble]
     for diary in diaries:
         noted, root = diary.pop("_notes"), Path(diary["archive"])
         disk = short_of(root, settings.disk)  # the daemon cannot note it when the disk is full
@@ -45,17 +49,19 @@ def gather(settings: Settings) -> dict[str, Any]:
     return {"version": __version__, "model": model, "degraded": degraded, "diaries": diaries}
 
 
-def _diary(name: str, settings: Settings, model: str | None) -> dict[str, Any]:
+def _diary(name: str, settings: Settings, kin: str, model: str | None) -> dict[str, Any]:
     diary = settings.diary[name]
     stages = dict.fromkeys((str(s) for s in Stage), 0)
     answer: dict[str, Any] = {
         "name": name, "inbox": str(diary.inbox), "archive": str(diary.archive), "running": holder(diary.archive) is not None,
         "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "forgotten": 0, "duplicates": 0, "in_film": 0, "other_takes": 0},
-        "labels": {"placed": 0, "confirmed": 0}, "film_missing": [], "not_in_film": [], "reel": None, "canvas": None,
+        "labels": {"placed": 0, "confirmed": 0}, "asked": 0, "film_missing": [], "not_in_film": [], "reel": None, "canvas": None,
         "disk": {"originals": 0, "frames": 0, "films": 0}, "last_scan": None, "last_error": None, "_notes": {},
-        "likeness": {"trusted": 0, "needed": LIKENESS_NEEDS, "used": False},
+        "likeness": {"trusted": 0, "needed": LIKENESS_NEEDS, "used": False}, "judged_by_others": 0,
     }  # fmt: skip
     answer["disk"]["films"] = films.size(diary.archive)
+    dropped = _dropped(diary.archive)
+    answer["photos"]["held"] = len(dropped)
     if not (diary.archive / FILE).exists():
         return answer
     try:
@@ -68,11 +74,11 @@ def _diary(name: str, settings: Settings, model: str | None) -> dict[str, Any]:
             return answer
         counts, notes = summary.counts(ledger), wishes.notes(ledger)
         answer["photos"] = {
-            "total": counts.total, **counts.stages, "held": notes.get("held", 0), "ignored": notes.get("ignored", 0),
+            "total": counts.total, **counts.stages, "held": notes.get("held", 0) + summary.unknown(ledger, dropped), "ignored": notes.get("ignored", 0),
             "forgotten": notes.get("forgotten", 0), "duplicates": counts.duplicates, "in_film": counts.in_film,
             "other_takes": counts.other_takes,
         }  # fmt: skip
-        answer["labels"] = summary.labels(ledger)
+        answer["labels"], answer["asked"] = summary.labels(ledger), len(reviewing.questions(ledger))
         answer["film_missing"] = summary.film_missing(ledger)
         answer["not_in_film"] = [{"reason": reason, "photos": number} for reason, number in summary.not_in_film(ledger)]
         answer["disk"].update(summary.disk(ledger))
@@ -86,12 +92,20 @@ def _diary(name: str, settings: Settings, model: str | None) -> dict[str, Any]:
         answer["canvas"] = None if canvas is None else canvas.words
         answer["last_scan"] = _moment(notes["last_scan"]) if "last_scan" in notes else None
         answer["last_error"] = notes.get("last_error")
-        trusted = gallery.trusted(ledger, notes.get("model", {}).get("name") or model or "")
+        trusted = gallery.trusted(ledger, notes.get("kin") or kin)
+        answer["judged_by_others"] = judging.unjudged(ledger, notes.get("model", {}).get("name") if answer["running"] else model or "")
         answer["likeness"] = {"trusted": trusted, "needed": LIKENESS_NEEDS, "used": trusted >= LIKENESS_NEEDS}
         answer["_notes"] = notes
     finally:
         ledger.close()
     return answer
+
+
+def _dropped(archive: Path) -> list[str]:
+    """How the SHA-256 of each photo begins that came in through the page and is not among the originals yet."""
+    with suppress(StorageTrouble):
+        return [dropped.digits for dropped in drop.lying(Archive(archive))]
+    return []
 
 
 def _moment(at: float) -> str:
@@ -132,6 +146,8 @@ def in_words(status: dict[str, Any], config: Path) -> str:
             f"  whose face it is: compared with {known['trusted']:,} trusted frames" if known["used"]
             else f"  whose face it is: not compared yet ({known['trusted']} of {known['needed']} trusted frames); the largest, most central face counts"
         )  # fmt: skip
+        if diary["judged_by_others"]:
+            lines.append(f"  {diary['judged_by_others']:,} photos were judged by another model; they are looked at again while no new one waits")
         disk = diary["disk"]
         lines.append("  disk: " + ", ".join(f"{kind} {size / 1e6:,.0f} MB" for kind, size in disk.items()))
         lines.append(f"  inbox {diary['inbox']}, looked at {diary['last_scan'] or 'never'}")
@@ -171,6 +187,7 @@ def list_photos(archive: Path) -> list[dict[str, Any]]:
                     "width": canvas.width, "height": canvas.height, "left": list(canvas.left), "right": list(canvas.right)},
                 "matrix": None if photo.matrix is None else [list(row) for row in photo.matrix],
                 "frame": photo.frame, "in_film": photo.in_film, "other_take": photo.other_take, "original": photo.original,
+                "facing": {"mirrored": photo.facing.mirrored, "turned": photo.facing.turned},
             })  # fmt: skip
         return answer
     finally:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photodiary import __version__
-from photodiary.errors import BadUsage
+from photodiary.errors import BadConfig, BadUsage
 
 if TYPE_CHECKING:
+    from photodiary.locate.config import LocateConfig
     from photodiary.settings import Settings
 
 
@@ -62,18 +63,18 @@ def check_config(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    from photodiary.run.signals import Signals
+    from photodiary.run.signals import Signals, journal
 
     asked = Signals()
     asked.listen()  # first of all: loading takes seconds, and who asks to stop meanwhile is heard too
     from photodiary import logs
-    from photodiary.run.daemon import Daemon, journal
+    from photodiary.run.daemon import Daemon
     from photodiary.run.models import resident
 
     path, settings = settings_of(options)
     logs.configure(settings.logs, several=len(settings.diary) > 1, journal=journal())
     print(f"configuration: {path}", file=sys.stderr)
-    return Daemon(path, settings, lambda s: resident(s.locate), asked).run()
+    return Daemon(path, settings, lambda s: resident(s.locate, s.state), asked).run()
 
 
 def scan(options: argparse.Namespace) -> int:
@@ -94,7 +95,7 @@ def scan(options: argparse.Namespace) -> int:
     else:
         from photodiary.run.models import resident
 
-        once.with_engine(settings, lambda s: resident(s.locate), lambda engine: None, scan=True)
+        once.with_engine(settings, lambda s: resident(s.locate, s.state), lambda engine: None, scan=True)
     return status(argparse.Namespace(**{**vars(options), "json": False, "check": False}))
 
 
@@ -128,7 +129,7 @@ def locate(options: argparse.Namespace) -> int:
     from photodiary.run.predict import locate_files
 
     worst = 0
-    for answer in locate_files([Path(file) for file in options.files], _locate_config(options)):
+    for answer in locate_files([Path(file) for file in options.files], *_model_of(options)):
         worst = max(worst, 1 if "error" in answer else 0)
         print(json.dumps(answer, allow_nan=False) if options.json else _located_in_words(answer), flush=True)
     return worst
@@ -147,20 +148,31 @@ def _located_in_words(answer: dict[str, Any]) -> str:
     return f"{answer['file']}: left eye {lx:.1f}, {ly:.1f}; right eye {rx:.1f}, {ry:.1f}; {sure}{doubt}"
 
 
-def _locate_config(options: argparse.Namespace) -> Any:
-    """`locate`, `evaluate` and `compare` need no diary: without a configuration the defaults count."""
+def _model_of(options: argparse.Namespace) -> tuple[LocateConfig, str]:
+    """`locate`, `evaluate` and `compare` predict with the model in force, and need no diary: without a configuration the shipped one counts.
+
+    One that was not asked for, but lies where configurations lie, counts when it is one.  Returns what steers the locator, and the state folder.
+    """
     from photodiary.locate.config import LocateConfig
 
-    if getattr(options, "config", None) is None and "PHOTODIARY_CONFIG" not in os.environ:
-        return LocateConfig()
-    return settings_of(options)[1].locate
+    asked = getattr(options, "config", None) is not None or "PHOTODIARY_CONFIG" in os.environ
+    try:
+        path, settings = settings_of(options)
+    except BadConfig:
+        if asked:
+            raise
+        return LocateConfig(), ""
+    if not asked:
+        print(f"configuration: {path}", file=sys.stderr)
+    return settings.locate, settings.state
 
 
 def evaluate(options: argparse.Namespace) -> int:
     from photodiary.run import predict
 
     report = None if options.report is None else Path(options.report)
-    scores = predict.evaluate(Path(options.labels), _locate_config(options), report)
+    config, state = _model_of(options)
+    scores = predict.evaluate(Path(options.labels), config, report, state)
     if options.json:
         print(json.dumps(scores, allow_nan=False))
     else:
@@ -174,7 +186,8 @@ def evaluate(options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     from photodiary.run import compare as comparing
 
-    compared, absent = comparing.compare(Path(options.labels), _locate_config(options), Path(options.rivals))
+    config, state = _model_of(options)
+    compared, absent = comparing.compare(Path(options.labels), config, Path(options.rivals), state)
     print(json.dumps(compared, allow_nan=False) if options.json else comparing.in_words(compared))
     if absent is not None:
         print(f"MediaPipe is left out: {absent}", file=sys.stderr)

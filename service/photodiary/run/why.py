@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, tzinfo
 
 from photodiary.archive.store import Archive
 from photodiary.diary.eyes import REASONS
-from photodiary.diary.photo import Stage, shown_name
+from photodiary.diary.photo import Stage
 from photodiary.diary.reel import ReelPlan
 from photodiary.errors import BadUsage
-from photodiary.ledger import finding, lives, reels, takes, verdicts
+from photodiary.ledger import finding, lives, reels, takes, telling
 from photodiary.ledger.lives import Life
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.reels import CanvasRow, ReelRow
@@ -19,15 +18,7 @@ from photodiary.ledger.takes import Moment
 from photodiary.render.rendering import Rendering, clock
 from photodiary.settings import Settings
 
-SOURCES = {
-    "exif": "as the camera wrote it",
-    "digitized": "from the digitised date in it",
-    "name": "from its file name",
-    "mtime": "from the file's time when it arrived",
-    "person": "set by you",
-}
 WAITING = {Stage.RECEIVED: "waits for its eyes to be found", Stage.LOCATED: "waits for its frame"}
-DECIDED = {verdicts.EXCLUDED: "left out", verdicts.RESTORED: "put back", verdicts.REDATED: "dated"}
 
 
 def why(settings: Settings, name: str, text: str) -> str:
@@ -54,71 +45,10 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _life(life: Life, moment: Moment, plan: ReelPlan | None, reel: ReelRow | None, canvases: dict[int, CanvasRow], zone: tzinfo) -> str:
-    photo = life.photo
-    size = "" if photo.width is None else f", {photo.width} x {photo.height} pixels"
+def _life(told: Life, moment: Moment, plan: ReelPlan | None, reel: ReelRow | None, canvases: dict[int, CanvasRow], zone: tzinfo) -> str:
+    photo = told.photo
     canvas = canvases.get(photo.canvas_id) if photo.canvas_id is not None else None
-    lines = [
-        ("photo", photo.sha256),
-        ("names", ", ".join(shown_name(name) for name in life.names)),
-        ("taken", _taken(photo)),
-        ("arrived", f"{_moment(photo.received_at, zone)}; {photo.bytes / 1e6:.1f} MB{size}, kept as {photo.original or 'nothing: its file stays where it is'}"),
-        *_eyes(life, canvas, zone),
-        ("decided", "; ".join(_decision(decision, zone) for decision in life.decisions) or "nothing by you"),
-        ("film", shown(photo, plan, reel, moment)),
-        *([("takes", f"others of this moment: {', '.join(digest[:12] for digest in moment.others)}")] if moment.others else []),
-        ("frame", photo.frame or "none"),
-    ]
-    return "\n".join(f"{key:9}{value}" for key, value in lines)
-
-
-def _taken(photo: PhotoRow) -> str:
-    if photo.taken is None:
-        return "nobody knows when: neither the photo nor its name says so; `photodiary photos redate` sets it"
-    offset = "" if photo.taken.offset is None else f" ({photo.taken.isoformat()[19:]} from UTC)"
-    return f"{photo.taken.wall:%-d %B %Y %H:%M:%S}{offset}, {SOURCES.get(photo.taken.source, photo.taken.source)}"
-
-
-def _eyes(life: Life, canvas: CanvasRow | None, zone: tzinfo) -> list[tuple[str, str]]:
-    """Where the eyes are, who said so, how sure that is, whose else they could be."""
-    sighting = life.photo.sighting
-    if sighting is None:
-        return [("eyes", "not looked for yet")]
-    who = {"placed": "placed by you", "confirmed": "confirmed by you"}.get(sighting.by, f"found by the model {sighting.by}")
-    when = "" if life.seen_at is None else f" on {_moment(life.seen_at, zone)}"
-    again = f"; {life.said} statements in all" if life.said > 1 else ""
-    faces = f"{sighting.faces} faces in the photo" if sighting.faces > 1 else "no other face"
-    if sighting.eyes is None:
-        return [("eyes", f"none {who}{when}{again}")]
-    (lx, ly), (rx, ry) = sighting.eyes
-    if sighting.expected_error is None:
-        sure = "as you said"
-    else:
-        pixels = "" if canvas is None else f", about {sighting.expected_error / 100 * canvas.canvas.iod:.0f} px in the film"
-        sure = f"{sighting.expected_error:.1f} % of the distance between the eyes{pixels}"
-    if not life.compared:
-        like = "not known"
-    elif life.log_odds is None:
-        like = "not compared: there were too few trusted frames then"
-    else:
-        like = f"{100 / (1 + math.exp(-max(-50.0, min(50.0, life.log_odds)))):.1f} % sure that it is you (log odds {life.log_odds:+.1f})"
-    return [
-        ("eyes", f"left {lx:.1f}, {ly:.1f}, right {rx:.1f}, {ry:.1f}; {who}{when}{again}"),
-        ("off by", f"{sure} (expected)" if sighting.expected_error is not None else sure),
-        ("others", faces),
-        ("likeness", like),
-    ]
-
-
-def _decision(decision: verdicts.Verdict, zone: tzinfo) -> str:
-    if decision.kind == verdicts.DELETED and decision.value is not None:
-        gone = _moment(datetime.fromisoformat(decision.value).timestamp(), zone)
-        return f"left out because it was deleted from the inbox on {gone} and stayed away; so decided on {_moment(decision.made_at, zone)}"
-    if decision.kind == verdicts.RETURNED:
-        why = "it is in the inbox again" if decision.value is None else "photos that were deleted from the inbox are kept now"
-        return f"put back because {why}, on {_moment(decision.made_at, zone)}"
-    to = "" if decision.value is None else f" {decision.value.replace('T', ' ')}"
-    return f"{DECIDED.get(decision.kind, decision.kind)}{to} by you on {_moment(decision.made_at, zone)}"
+    return "\n".join(f"{key:9}{value}" for key, value in telling.life(told, moment, shown(photo, plan, reel, moment), canvas, zone))
 
 
 def shown(photo: PhotoRow, plan: ReelPlan | None, reel: ReelRow | None, moment: Moment) -> str:
@@ -137,7 +67,3 @@ def shown(photo: PhotoRow, plan: ReelPlan | None, reel: ReelRow | None, moment: 
     if photo.stage in WAITING:
         return f"not yet: {WAITING[photo.stage]}{check}"
     return f"not shown: {reason or photo.stage}{instead and '; ' + instead}"
-
-
-def _moment(at: float, zone: tzinfo) -> str:
-    return f"{datetime.fromtimestamp(at, UTC).astimezone(zone):%-d %B %Y %H:%M}"

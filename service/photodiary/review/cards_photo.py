@@ -1,0 +1,179 @@
+"""A photo's own page: its eyes, its life, and everything a person may decide about it."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from photodiary.diary.calendar import diary_day
+from photodiary.diary.eyes import REASONS
+from photodiary.diary.facing import TURNS
+from photodiary.diary.photo import Stage, shown_name
+from photodiary.diary.said import wall_clock
+from photodiary.ledger import deciding, facings, forgetting, lives, photos, quarantine, reels, reviewing, takes, telling, verdicts
+from photodiary.ledger.photos import PhotoRow
+from photodiary.ledger.store import Ledger
+from photodiary.review import cards_card, paths
+from photodiary.review.site import Site, back, data, digest
+
+LETTERS = 8  # of a SHA-256, typed before a photo is deleted for good
+WAYS = {"as it is": None, "upright": 0, "a quarter to the right": 90, "upside down": 180, "a quarter to the left": 270}
+
+
+def routes(site: Site) -> list[Route]:
+    def page(request: Request) -> Response:
+        diary = site.diary(request)
+        running = diary.nudge()
+        with diary.reading() as ledger:
+            photo = cards_card.find(ledger, digest(request))
+            card = cards_card.make(diary, ledger, photo)
+            now = standing(ledger, photo, running=running)
+            canvas = next((row for row in reels.all_canvases(ledger) if row.id == photo.canvas_id), None)
+            moment, told = takes.of(ledger, photo.sha256), lives.of(ledger, photo)
+            life = telling.life(told, moment, now["words"], canvas, diary.zone)
+            others = [row for other in moment.others if (row := photos.find(ledger, other)) is not None]
+            span = reviewing.span(ledger, photo)
+            with ledger.read() as db:
+                decided = verdicts.in_force(db, photo.id)
+        return site.page(
+            request, "photo.html", card=card, photo=photo, standing=now, life=life, decided=decided, span=span, letters=LETTERS, ways=WAYS,
+            names=[shown_name(name) for name in told.names], others=[(paths.photo(diary.name, row.sha256), cards_card.day(row), row.in_film) for row in others],
+            wall="" if photo.taken is None else photo.taken.wall.isoformat(timespec="seconds"), unread=photo.stage is Stage.QUARANTINED,
+            out=decided.out or (photo.stage is Stage.EXCLUDED and decided.excluded is None), undo=request.query_params.get("undo"),
+            was=request.query_params.get("was"), inbox=str(diary.inbox),
+        )  # fmt: skip
+
+    def state(request: Request) -> Response:
+        diary = site.diary(request)
+        running = diary.nudge()
+        with diary.reading() as ledger:
+            photo = cards_card.find(ledger, digest(request))
+            return data(
+                {**standing(ledger, photo, running=running), "look": paths.look(diary.name, photo.sha256, cards_card.version(photo)) if photo.frame else None}
+            )
+
+    def redate(request: Request) -> Response:
+        diary, fields = site.diary(request), cards_card.said(request)
+        wall = wall_clock(fields.get("wall", ""), datetime.now(diary.zone).replace(tzinfo=None))
+        with diary.writing() as ledger:
+            photo = cards_card.find(ledger, digest(request))
+            deciding.decide(ledger, [photo], verdicts.REDATED, wall, time.time())
+        site.say(request, f"Noted: taken on {wall:%-d %B %Y at %H:%M}.")
+        was = "" if photo.taken is None else f"?was={photo.taken.wall.isoformat(timespec='seconds')}"
+        return back(paths.photo(diary.name, photo.sha256) + was)
+
+    def facing(request: Request) -> Response:
+        diary, fields, at = site.diary(request), cards_card.said(request), time.time()
+        with diary.writing() as ledger:
+            photo = cards_card.find(ledger, digest(request))
+            facings.say(ledger, [photo], fields.get("mirrored") == "1", _turn(fields), facings.BY, at)
+        site.say(request, "Noted: its frame is made this way round.")
+        return back(f"{paths.photo(diary.name, photo.sha256)}?undo={at!r}")
+
+    def period(request: Request) -> Response:
+        diary, fields, at = site.diary(request), cards_card.said(request), time.time()
+        first, last = _date(fields.get("first", "")), _date(fields.get("last", ""))
+        with diary.writing() as ledger:
+            photo = cards_card.find(ledger, digest(request))
+            chosen = [row for row in reviewing.of_size(ledger, photo) if row.taken is not None and first <= diary_day(row.taken.wall) <= last]
+            if not chosen:
+                raise HTTPException(400, "No photo of this size was taken between these days.")
+            if fields.get("way") in ("mirrored", "unmirrored"):
+                facings.mirror(ledger, chosen, fields["way"] == "mirrored", facings.BY, at)
+            else:
+                facings.turn(ledger, chosen, _turn(fields), facings.BY, at)
+        site.say(
+            request, f"Noted for {len(chosen):,} photo{'s' if len(chosen) != 1 else ''}, {first:%-d %B %Y} to {last:%-d %B %Y}; their frames are made anew."
+        )
+        return back(f"{paths.photo(diary.name, photo.sha256)}?undo={at!r}")
+
+    def forget(request: Request) -> Response:
+        diary, fields, sha256 = site.diary(request), cards_card.said(request), digest(request)
+        with diary.writing() as ledger:
+            photo = cards_card.find(ledger, sha256)
+            if fields.get("typed", "").strip().lower() != sha256[:LETTERS]:
+                raise HTTPException(400, f"To delete it, type the first {LETTERS} letters of its SHA-256, {sha256[:LETTERS]}; nothing was deleted.")
+            forgetting.wish(ledger, [photo.sha256], time.time())
+        running = diary.nudge()
+        site.say(request, "It is being deleted for good, with its frame, and the film is made without it." if running else
+                 "It will be deleted for good as soon as photodiary runs.")  # fmt: skip
+        site.say(
+            request, f"Out of reach: a copy on the phone or in {diary.inbox} (it is ignored from now on), backups, copies of the film, models trained with it."
+        )
+        answer = back(paths.days(diary.name))
+        answer.headers["Clear-Site-Data"] = '"cache"'  # what this browser kept of it
+        return answer
+
+    def retry(request: Request) -> Response:
+        diary = site.diary(request)
+        with diary.writing() as ledger:
+            photo = cards_card.find(ledger, digest(request))
+            if photo.stage is not Stage.QUARANTINED:
+                raise HTTPException(409, "It could be read meanwhile.")
+            quarantine.wish(ledger, [photo.sha256], time.time())
+        site.say(request, "Noted: it is tried again.")
+        return back(paths.photo(diary.name, photo.sha256))
+
+    here = "/diary/{diary}/photo/{sha256}"
+    forms = {"date": redate, "round": facing, "period": period, "forget": forget, "retry": retry}
+    return [Route(here, page), Route(f"{here}/state", state), *(Route(f"{here}/{what}", act, methods=["POST"]) for what, act in forms.items())]
+
+
+def standing(ledger: Ledger, photo: PhotoRow, *, running: bool) -> dict[str, Any]:
+    """How a photo stands, in a sentence.  acted: what was said is in force; settled: the film shows it too, or nobody is there to make one.
+
+    running: whether the service is there to act.
+    """
+    reason = REASONS.get(photo.reason or "", photo.reason or "")
+    if reviewing.pending(ledger, photo.sha256):
+        words = "Noted; the service is acting on it." if running else NOT_RUNNING
+        return {"words": words, "settled": False, "acted": False, "running": running}
+    if photo.stage in (Stage.RECEIVED, Stage.LOCATED):
+        doing = (
+            ("Its eyes are being looked for", "Its eyes are looked for") if photo.stage is Stage.RECEIVED else ("Its frame is being made", "Its frame is made")
+        )
+        words = f"{doing[0]}." if running else f"{doing[1]} once the service runs (`photodiary run`)."
+        return {"words": words, "settled": False, "acted": False, "running": running}
+    if photo.stage is Stage.QUARANTINED:
+        words = f"Could not be read: {reason}."
+    elif photo.stage is Stage.UNDATED:
+        words = "Waits for a date: neither the photo nor its name says when it was taken."
+    elif photo.stage is Stage.EXCLUDED:
+        words = f"{reason.capitalize()}." if reason.startswith("left out") else f"Left out: {reason}."
+    elif photo.other_take:
+        words = "Kept aside: another take of the same moment shows."
+    elif not photo.in_film:
+        words = f"Left out until you check it: {reason}."
+    else:
+        place, count = reels.film_position(ledger, photo), reels.film_news(ledger).frames
+        words = f"In the film, photo {place or 0:,} of {count:,}" + (f"; to check: {reason}." if photo.doubtful and reason else ".")
+    fresh = reviewing.shown_since(ledger, photo)
+    if not fresh and (photo.in_film or photo.stage is Stage.EXCLUDED):
+        words += " The film is made anew by itself." if running else " The film is made anew once the service runs."
+    return {"words": words, "settled": fresh or not running, "acted": True, "running": running}
+
+
+NOT_RUNNING = "Noted. The service is not running: it acts on this when it starts (`photodiary run`), and nothing is lost until then."
+
+
+def _turn(fields: dict[str, str]) -> int | None:
+    """Raises HTTPException 400 for a turn that there is not."""
+    text = fields.get("turned", "")
+    if text in ("", "None"):
+        return None
+    if text not in map(str, TURNS):
+        raise HTTPException(400, "A photo is turned by quarters.")
+    return int(text)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise HTTPException(400, f'"{text[:40]}" is no day; write one like 2024-05-15.') from None

@@ -1,0 +1,96 @@
+"""The newest film: it plays, and says which photo is on the screen."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from photodiary.archive import layout
+from photodiary.diary.reel import ReelPlan
+from photodiary.ledger import days, reels
+from photodiary.ledger.days import DayPhoto
+from photodiary.ledger.reels import ReelRow
+from photodiary.ledger.store import Ledger
+from photodiary.review import paths
+from photodiary.review.pictures import FOR_GOOD
+from photodiary.review.site import Diary, Site, data
+
+DIGEST = re.compile(rf"_([0-9a-f]{{{layout.DIGITS}}})[_.]")
+FEWEST_RANGES = 1
+
+
+def routes(site: Site) -> list[Route]:
+    def any_film(request: Request) -> Response:
+        return RedirectResponse(paths.film(next(iter(site.diaries))) if len(site.diaries) == 1 else paths.HOME, 303)
+
+    def film(request: Request) -> Response:
+        diary = site.diary(request)
+        reel, poster = None, list[DayPhoto]()
+        if diary.begun and (diary.archive.root / layout.LATEST).is_file():
+            with diary.reading() as ledger:
+                reel, poster = reels.newest_reel(ledger), days.newest_frames(ledger, 1)
+        return site.page(
+            request, "film.html", name=diary.name, reel=reel, version="" if reel is None else version_of(reel), poster=poster[0] if poster else None
+        )  # fmt: skip
+
+    def file(request: Request) -> Response:
+        """The film's bytes, also by ranges.  The file is opened by its one name in the archive; a newer film gets another address."""
+        diary = site.diary(request)
+        path = diary.archive.root / layout.LATEST
+        if path.is_symlink() or not path.is_file():
+            raise HTTPException(404, "There is no film yet.")
+        if request.headers.get("range", "").count(",") >= FEWEST_RANGES:
+            raise HTTPException(400, "One part of the film at a time, please.")
+        wanted = request.query_params.get("v")
+        with diary.reading() as ledger:
+            reel = reels.newest_reel(ledger)
+        if wanted is not None and (reel is None or wanted != version_of(reel)):  # parts of two films make none
+            raise HTTPException(404, "There is a newer film; load the page again.")
+        caching = FOR_GOOD if wanted is not None else "private, no-cache"
+        return FileResponse(
+            path, media_type="video/mp4", headers={"Cache-Control": caching, "Content-Disposition": f"inline; filename*=UTF-8''{quote(diary.name)}.mp4"}
+        )
+
+    def index(request: Request) -> Response:
+        diary = site.diary(request)
+        with diary.reading() as ledger:
+            reel = reels.newest_reel(ledger)
+            if reel is None:
+                raise HTTPException(404, "There is no film yet.")
+            return data({"version": version_of(reel), "frames": reel.frames, "seconds": reel.seconds, "photos": shown(site, ledger, diary, reel)})
+
+    return [
+        Route("/film", any_film), Route("/diary/{diary}/film", film), Route("/diary/{diary}/film.mp4", file), Route("/diary/{diary}/film.json", index),
+    ]  # fmt: skip
+
+
+def version_of(reel: ReelRow) -> str:
+    """What changes with a film's bytes."""
+    return (reel.sha256 or reel.fingerprint)[:12]
+
+
+def shown(site: Site, ledger: Ledger, diary: Diary, reel: ReelRow) -> list[dict[str, Any] | None]:
+    """The photo at each position of this very film, None for one that is gone since; empty where the film's order is not known."""
+    frames = reels.shown_by_newest(ledger)
+    if not frames:  # made before that was noted: if it would be the same film now, its order is the ledger's
+        canvas = reels.current_canvas(ledger)
+        now = reels.film_frames(ledger, canvas.id) if canvas is not None else []
+        if canvas is not None and now and ReelPlan(tuple(now), canvas.canvas.width, canvas.canvas.height, site.style).fingerprint == reel.fingerprint:
+            frames = now
+    starts = [found.group(1) if (found := DIGEST.search(PurePosixPath(frame).name)) else "" for frame in frames]
+    known = days.dates_of(ledger, [start for start in starts if start])
+    answer: list[dict[str, Any] | None] = []
+    for start in starts:
+        if start not in known:
+            answer.append(None)
+            continue
+        sha256, wall = known[start]
+        answer.append({"sha256": sha256, "words": "undated" if wall is None else f"{wall:%-d %B %Y, %H:%M}", "page": paths.photo(diary.name, sha256)})
+    return answer
