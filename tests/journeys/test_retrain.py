@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.support.daemon import QUICK, ROOT, Diary
+from tests.support.dots import drop, photo
 
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import digest_of
@@ -23,6 +24,8 @@ from photodiary.eyenet.registry import Registry
 from photodiary.ledger import labels, photos
 from photodiary.ledger.labels import Label
 from photodiary.ledger.store import Ledger
+from photodiary.run import learning
+from photodiary.settings import load
 
 sys.path.append(str(ROOT / "deploy"))
 from selfies import Selfie, month  # type: ignore[import-not-found]  # noqa: E402
@@ -160,6 +163,21 @@ def test_killed_at_any_moment_the_model_stays(imported: Path, tmp_path: Path, se
         standing = Registry(diary.folder / "state").standing()
         assert standing.trouble is None and standing.entry == Registry("").standing().entry
         assert not (diary.folder / "state/retrain/outcome.json").exists()
+
+
+def test_the_service_learns_when_it_is_asked(tmp_path: Path) -> None:
+    """Whoever asks on the page is heard by the running service, which has a child learn, at the lowest priority, and tells what came of it."""
+    diary = Diary(tmp_path / "d", config=QUICK + SHORT)
+    drop(diary.inbox, "0.jpg", photo(0))
+    diary.start()
+    try:
+        diary.until_film_of(1)
+        learning.wish_now(load(diary.config))
+        diary.until_told("learning from corrections has ended: 8 more placed labels are needed")
+        assert json.loads((diary.folder / "state/retrain/outcome.json").read_text())["needed"] == 8
+        assert not learning.wanted(load(diary.config))
+    finally:
+        diary.stop()
 
 
 def test_a_model_of_ones_own_stays(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def page(told: Mapping[str, Any], pictures: Mapping[str, bytes] | None = None) -
 @pytest.mark.parametrize(
     ("told", "headline"),
     [
-        (outcome(FIFTY), "Your 50 corrections made the eyes 16 % steadier"),
+        (outcome(FIFTY), "Your 50 corrections made the eyes 16 % more exact"),
         (outcome(FIFTY, after={"median": 1.56, "p90": 0.9, "max": 2.0}), "Your 50 corrections made a better model"),
         (outcome([], **FEW, placed=5, needed=3), "Not promoted: 3 more corrections are needed"),
         (outcome([], **FEW, placed=7, needed=1), "Not promoted: 1 more correction is needed"),
@@ -213,5 +213,5 @@ def test_the_page_is_written_whole(tmp_path: Path) -> None:
     assert first == folder / "index.html" and "Nothing to learn" in first.read_text(encoding="utf-8")
     assert folder.stat().st_mode & 0o077 == 0
     learning_report.write(folder, outcome(FIFTY), {})
-    assert "steadier" in first.read_text(encoding="utf-8")
+    assert "more exact" in first.read_text(encoding="utf-8")
     assert sorted(path.name for path in folder.iterdir()) == ["index.html", "report.css"]

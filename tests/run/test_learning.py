@@ -104,7 +104,7 @@ def test_enough_new_labels_are_learnt_from_at_once(settings: Settings, at_work: 
     at_work.check(AT + COUNT_EVERY_S + 2)
     assert not started.commands  # just counted
     at_work.check(AT + 2 * COUNT_EVERY_S + 2)
-    assert len(started.commands) == 1 and started.commands[0][2:5] == ["photodiary", "retrain", "--now"]
+    assert len(started.commands) == 1 and started.commands[0][2:5] == ["photodiary", "retrain", "--json"]
     assert at_work.at_work
     at_work.check(AT + 9 * COUNT_EVERY_S)
     assert len(started.commands) == 1  # one at a time

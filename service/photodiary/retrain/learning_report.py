@@ -84,7 +84,7 @@ def _headline(outcome: Outcome) -> str:
     if outcome["promoted"]:
         before, after = outcome["before"], outcome["after"]
         gain = 100 * (1 - after["median"] / before["median"]) if before and after and before["median"] else 0.0
-        return f"Your {_corrections(placed)} made " + (f"the eyes {percent(gain, 0)} steadier" if gain >= 0.5 else "a better model")
+        return f"Your {_corrections(placed)} made " + (f"the eyes {percent(gain, 0)} more exact" if gain >= 0.5 else "a better model")
     if needed:
         more = f"{_corrections(needed).replace(' ', ' more ', 1) if placed else _corrections(needed)} {'is' if needed == 1 else 'are'} needed"
         return f"Not promoted: {more}" if placed else f"Nothing to learn from yet: {more}"

@@ -116,7 +116,7 @@ class Learning:
             return
         if wanted(self.settings) or self._time_has_come(now):
             log.info("learning from corrections begins, in a process of its own", code="retrain.started")
-            self._child = self._start([sys.executable, "-m", "photodiary", "retrain", "--now", "--json", "--config", str(self._config)])
+            self._child = self._start([sys.executable, "-m", "photodiary", "retrain", "--json", "--config", str(self._config)])
 
     def _time_has_come(self, now: float) -> bool:
         if self.settings.retrain.by != "daemon":

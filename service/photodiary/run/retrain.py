@@ -45,8 +45,10 @@ def retrain(options: argparse.Namespace) -> int:
     from photodiary.run import learning
 
     if not options.now and not learning.wanted(settings) and not learning.new_labels(settings):
-        print("there are no new labels since the last time; `photodiary retrain --now` learns from those that there are all the same")
+        nothing = "there are no new labels since the last time; `photodiary retrain --now` learns from those that there are all the same"
+        print(json.dumps({"reason": nothing, "promoted": False}) if options.json else nothing)
         return 0
+    be_modest(idle=not options.now)
     result = run(settings, quiet=options.json)
     print(json.dumps(result, allow_nan=False) if options.json else in_words(result, Path(settings.state)))
     return 0
@@ -59,7 +61,6 @@ def run(settings: Settings, *, quiet: bool = False) -> dict[str, Any]:
 
     if settings.locate.model:
         raise BadUsage(f"locate.model names a model of your own ({settings.locate.model}), which stays in force; leave it empty to have the model learn")
-    be_modest()
     folder = folder_of(settings)
     with alone(folder):
         progress, started = Telling(folder, quiet), time.monotonic()
@@ -82,12 +83,12 @@ def run(settings: Settings, *, quiet: bool = False) -> dict[str, Any]:
     return result
 
 
-def be_modest() -> None:
-    """Whoever else computes goes first."""
+def be_modest(*, idle: bool) -> None:
+    """Whoever else computes goes first.  idle: nobody waits for it, so it takes only what nobody else wants."""
     os.umask(0o077)
     os.nice(max(0, NICE - os.nice(0)))
     with suppress(OSError, AttributeError):  # a sandbox may forbid it, and not every system has it
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_IDLE if idle else os.SCHED_BATCH, os.sched_param(0))
 
 
 def folder_of(settings: Settings) -> Path:
