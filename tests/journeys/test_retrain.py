@@ -24,7 +24,7 @@ from photodiary.eyenet.registry import Registry
 from photodiary.ledger import labels, photos
 from photodiary.ledger.labels import Label
 from photodiary.ledger.store import Ledger
-from photodiary.run import learning
+from photodiary.run import learning, retrain
 from photodiary.settings import load
 
 sys.path.append(str(ROOT / "deploy"))
@@ -138,6 +138,26 @@ def test_too_few_labels_are_counted(imported: Path, tmp_path: Path, selfies: lis
     outcome = learn(diary, "--now")
     assert not outcome["promoted"] and outcome["needed"] == 2 and outcome["before"] is None
     assert "2 more placed labels are needed" in outcome["reason"]
+
+
+def test_who_comes_second_waits_for_the_first(imported: Path, tmp_path: Path, selfies: list[Selfie]) -> None:
+    """While one process learns, another one waits and tells what the first found: beside the service, `retrain --now` works like any verb."""
+    diary = labelled(imported, tmp_path / "d", selfies[:6], [truth(one) for one in selfies[:6]])
+    settings = load(diary.config)
+    with retrain.alone(retrain.folder_of(settings)):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "photodiary", "retrain", "--now", "--config", str(diary.config)],
+            env=diary.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        while "learning already" not in line:
+            assert line, "it ended without waiting"
+            line = process.stderr.readline()
+        found = {"finished_at": time.time(), "labels": learning.fingerprints(settings), "promoted": False, "before": None, "after": None}
+        retrain.write_json(diary.folder / "state/retrain/outcome.json", {**found, "current_before": "base", "reason": "as the first one found"})
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "base stays in force: as the first one found" in told
 
 
 @pytest.mark.slow

@@ -76,10 +76,11 @@ def placed_labels(archive: Path) -> Iterator[tuple[str, EyePair]]:
 
 def new_labels(settings: Settings) -> int:
     """How many placed labels the newest outcome does not know."""
-    return len(set(fingerprints(settings)) - set(_outcome(settings).get("labels", [])))
+    return len(set(fingerprints(settings)) - set(newest_outcome(settings).get("labels", [])))
 
 
-def _outcome(settings: Settings) -> dict[str, Any]:
+def newest_outcome(settings: Settings) -> dict[str, Any]:
+    """What `outcome.json` says of the newest finished run; empty where there was none."""
     try:
         content = json.loads((Path(settings.state) / "retrain" / OUTCOME).read_bytes())
     except (OSError, ValueError):
@@ -135,7 +136,7 @@ class Learning:
         return new >= (1 if by_clock else self.settings.retrain.after_labels)
 
     def _ended(self, status: int, now: float) -> None:
-        outcome = _outcome(self.settings)
+        outcome = newest_outcome(self.settings)
         if status == 0:
             log.info(
                 f"learning from corrections has ended: {outcome.get('reason', 'nothing is known of it')}", code="retrain.ended", model=outcome.get("model")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 NICE = 10
-TOLD_EVERY_S = 1.0
+TOLD_EVERY_S = FOLLOW_EVERY_S = 1.0
 MOST_REHEARSED = 400  # faces of `retrain.rehearsal`
 
 
@@ -49,9 +49,28 @@ def retrain(options: argparse.Namespace) -> int:
         print(json.dumps({"reason": nothing, "promoted": False}) if options.json else nothing)
         return 0
     be_modest(idle=not options.now)
-    result = run(settings, quiet=options.json)
+    result = _run_or_follow(settings, quiet=options.json)
     print(json.dumps(result, allow_nan=False) if options.json else in_words(result, Path(settings.state)))
     return 0
+
+
+def _run_or_follow(settings: Settings, *, quiet: bool) -> dict[str, Any]:
+    """Learn; where another process is at it, wait for it, and take what it found when it knew all labels."""
+    from photodiary.run import learning
+    from photodiary.run.once import Progress
+
+    progress, asked = Progress(), time.time()
+    while True:
+        try:
+            return run(settings, quiet=quiet)
+        except Busy:
+            if not quiet:
+                progress.show("the model is learning already; waiting for what comes of it")
+            time.sleep(FOLLOW_EVERY_S)
+        outcome = learning.newest_outcome(settings)
+        if outcome.get("finished_at", 0.0) > asked and not learning.new_labels(settings):
+            progress.done()
+            return outcome
 
 
 def run(settings: Settings, *, quiet: bool = False) -> dict[str, Any]:
