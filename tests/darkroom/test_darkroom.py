@@ -348,3 +348,17 @@ def test_a_picture_in_memory_is_seen_as_a_worker_shows_it(darkroom: room.Darkroo
     assert (crops.shape, crops.dtype) == (shown.shape, shown.dtype) == ((2, 48, 64, 3), np.uint8)
     assert np.array_equal(crops[0], shown[0])
     assert np.abs(crops[1].astype(int) - shown[1]).max() <= 6
+
+
+def test_a_worker_outlives_the_thread_that_first_asked(darkroom: room.Darkroom, shelf: Shelf) -> None:
+    """Whoever asks first may be a thread that ends: the worker stays, and keeps the photo."""
+    asking = threading.Thread(target=lambda: darkroom.thumbnail(shelf.digest, shelf.load, 32))
+    asking.start()
+    asking.join()
+    process = darkroom._workers[0]._process
+    assert process is not None
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.0)
+    loans = shelf.loans
+    darkroom.thumbnail(shelf.digest, shelf.load, 32)
+    assert shelf.loans == loans

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from photodiary.darkroom import darkroom as room
 from photodiary.darkroom import decode, warp
@@ -291,11 +292,12 @@ def test_a_missing_library_is_looked_for_again_by_a_fresh_worker(evil: Evil, dat
     monkeypatch.undo()
 
 
-def test_an_unfiltered_worker_is_told_once(evil: Evil, data: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unfiltered_worker_is_told_once(evil: Evil, data: bytes) -> None:
     """Where the kernel does not filter, the work goes on and one line says so, however many workers come up."""
     answer = f'send(b\'{{"ready": true, "filtered": false}}\')\ntake(), take()\nsend({json.dumps(GOOD).encode()!r}); {SIGNATURE}\ntake()'
     darkroom = evil(answer, hello=False)
-    for _ in range(2):
-        assert darkroom.inspect(digest_of(data), data).width == 300
-        darkroom.close()
-    assert capsys.readouterr().out.count("cannot filter") == 1
+    with capture_logs() as said:
+        for _ in range(2):
+            assert darkroom.inspect(digest_of(data), data).width == 300
+            darkroom.close()
+    assert [line["code"] for line in said] == ["darkroom.unfiltered"]

@@ -125,3 +125,16 @@ def test_labels_in_force_are_the_newest(ledger: Ledger) -> None:
     person_says(ledger, EYES, "confirmed")
     [(photo, label)] = list(labels.in_force(ledger))
     assert (photo.id, label.by, label.eyes) == (row.id, "confirmed", EYES)
+
+
+def test_a_label_does_not_bring_in_what_has_no_date(ledger: Ledger) -> None:
+    """Left out before it had a date, labelled, and put back: it waits for its date, and the label holds once it has one."""
+    digest = digest_of(b"one")
+    photos.insert_or_name(ledger, NewPhoto(digest, 7, "jpeg", 400, 300, None, None, "originals/one.jpg", Stage.UNDATED, "undated"), b"one.jpg", 0.0)
+    deciding.decide(ledger, [found(ledger)], verdicts.EXCLUDED, None, 1.0)
+    while deciding.heed(ledger, UTC, 1.5):
+        pass
+    assert found(ledger).stage is Stage.EXCLUDED
+    deciding.decide(ledger, [found(ledger)], verdicts.RESTORED, None, 2.0)
+    person_says(ledger, EYES)
+    assert found(ledger).stage is Stage.UNDATED

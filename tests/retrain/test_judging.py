@@ -83,6 +83,13 @@ def test_a_diary_that_gets_worse_says_no() -> None:
     assert "anna" in next(gate.words for gate in gates if not gate.passed)
 
 
+def test_a_diary_with_few_labels_is_heard_too() -> None:
+    """Three labels that got a quarter worse and more say no; three that got a little worse by chance do not."""
+    mine = judged(list(NOISE), list(0.6 * NOISE))
+    assert not passed(judging.gates(mine + judged([1.0] * 3, [1.4] * 3, "anna"), [0.05] * 50))["diary anna"]
+    assert passed(judging.gates(mine + judged([1.0] * 3, [1.1] * 3, "anna"), [0.05] * 50))["diary anna"]
+
+
 def test_who_forgets_others_is_refused() -> None:
     """A candidate whose answers about other faces moved is refused however good it is on the diary."""
     assert not passed(judging.gates(judged(list(NOISE), list(0.5 * NOISE)), [0.5] * 50))["nothing forgotten"]

@@ -167,6 +167,17 @@ def test_one_tap_confirms_what_was_shown(visitor: Visitor, folder: Path, doubt: 
     assert (after.doubtful, after.stage) == (False, Stage.LOCATED)
 
 
+def test_numbers_that_were_typed_are_not_lost_to_the_first_button(visitor: Visitor, folder: Path, doubt: Doubt) -> None:
+    """Without scripts, Enter in a number's field confirms: what was typed there is placed instead of the eyes that were shown."""
+    row = doubt()
+    eyes = EyePair(Point(150.25, 120.5), Point(210.75, 118.0))
+    answer = visitor.submit(f"/diary/me/photo/{row.sha256}/say", act="confirm", then="check", sighting=str(row.sighting_id), **numbers(eyes))
+    assert answer.status_code == 303
+    act(folder)
+    after = row_of(folder, row.sha256)
+    assert after.sighting is not None and (after.sighting.by, after.sighting.eyes) == ("placed", eyes)
+
+
 def test_dragged_eyes_are_placed(visitor: Visitor, folder: Path, doubt: Doubt) -> None:
     """Four numbers become a placed label, from a form as from a script, and the form goes on to the next card with a way to undo it."""
     row = doubt()

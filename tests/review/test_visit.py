@@ -36,6 +36,12 @@ def test_who_may_come_from_elsewhere_does_not_sit_here(peer: str, host: str, ver
     assert not caller(ReviewConfig(), frozenset(), peer, "http", version, head(host, **others)).here
 
 
+def test_behind_a_proxy_nobody_sits_here() -> None:
+    """A proxy on this machine may hand strangers on without a word about itself: where one is configured, everybody needs a link."""
+    for config in (PROXY, ReviewConfig(url="https://diary.example.org"), ReviewConfig(trusted_proxies=("10.0.0.1",)), ReviewConfig(ask_here=True)):
+        assert not caller(config, frozenset(), "127.0.0.1", "http", "1.1", head()).here
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0x7f.1", "diary.example.org.evil.example", "nas.local.x"]
 )

@@ -63,8 +63,11 @@ class Dropping:
         return Digest(self._hash.hexdigest())
 
     def content(self) -> bytes:
-        self._handle.seek(0)
-        return self._handle.read()
+        try:
+            self._handle.seek(0)  # writes the last of it
+            return self._handle.read()
+        except OSError as error:
+            raise trouble(self._path, error) from error
 
     def keep(self) -> None:
         """From now on it is the diary's: nothing but taking it in removes it."""

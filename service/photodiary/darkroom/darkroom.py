@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -40,6 +41,8 @@ Load = Callable[[], bytes]
 T = TypeVar("T")
 START_S = 120.0  # for a process to come up, on the slowest machine
 AGAIN_S = 60.0  # a missing library is looked for at most so often
+# A worker asks the kernel to end it with whoever started it, and the kernel means the thread, not the process: so one that lasts starts them all.
+_starter = ThreadPoolExecutor(1, "darkroom-starter")
 NONSENSE = "the worker that reads photos answered nonsense about this one"
 
 
@@ -59,11 +62,11 @@ class _Worker:
         self.stop()
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "photodiary.darkroom.worker", str(theirs.fileno()), str(self._config.memory_mb), str(self._config.max_megapixels)],
-                pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            command = [sys.executable, "-m", "photodiary.darkroom.worker", str(theirs.fileno()), str(self._config.memory_mb), str(self._config.max_megapixels)]
+            self._process = _starter.submit(
+                subprocess.Popen, command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            )  # fmt: skip
+            ).result()  # fmt: skip
         self._line = Line(ours)
         try:
             hello = self._line.receive_head(time.monotonic() + START_S)

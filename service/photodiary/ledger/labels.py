@@ -35,16 +35,17 @@ def place(ledger: Ledger, labels: Sequence[Label], now: float, *, asked: bool = 
     new = []
     with ledger.write() as db:
         for label in labels:
-            if find_within(db, label.photo.sha256) is None:  # forgotten since it was looked up
+            photo = find_within(db, label.photo.sha256)
+            if photo is None:  # forgotten since it was looked up
                 continue
-            before = newest(db, label.photo.id)
+            before = newest(db, photo.id)
             same = before is not None and before.by == label.by and before.eyes is not None and before.eyes.distance(label.eyes) <= SAME
-            if not same or (asked and questioned(db, label.photo.id)):
-                if verdicts.in_force(db, label.photo.id).faceless:
-                    verdicts.append(db, label.photo.id, verdicts.RESTORED, None, now)
+            if not same or (asked and questioned(db, photo.id)):
+                if verdicts.in_force(db, photo.id).faceless:
+                    verdicts.append(db, photo.id, verdicts.RESTORED, None, now)
                 db.execute(
                     "INSERT INTO sightings (photo_id, by, left_x, left_y, right_x, right_y, faces, made_at) VALUES (?,?,?,?,?,?,1,?)",
-                    (label.photo.id, label.by, *label.eyes.left, *label.eyes.right, now),
+                    (photo.id, label.by, *label.eyes.left, *label.eyes.right, now),
                 )
                 new.append(label.photo.sha256)
         return wishes.make_within(db, KIND, {"kind": LABELLED, "value": None, "sha256": new}, now), len(new)
@@ -60,6 +61,8 @@ def heed(db: Connection, photo: PhotoRow) -> None:
     decided = verdicts.in_force(db, photo.id)
     if photo.stage is Stage.EXCLUDED and (decided.excluded or decided.deleted):
         db.execute("UPDATE photos SET sighting_id = ?, doubtful = 0 WHERE id = ?", (counts, photo.id))
+    elif photo.stage is Stage.EXCLUDED and photo.taken is None:
+        move(db, photo, Stage.UNDATED, sighting_id=counts, doubtful=0, reason="undated")
     elif photo.stage is Stage.LOCATED:
         db.execute("UPDATE photos SET sighting_id = ?, doubtful = ?, reason = ?, tries = 0, next_try = 0 WHERE id = ?", (*columns.values(), photo.id))
     else:

@@ -15,6 +15,7 @@ SURE = 0.9  # of being better, from which on a candidate is promoted
 DRAWS = 4000
 FLOOR = 0.1  # % of IOD: below it, who is nearer is chance
 WORSE = 0.9  # of being worse, at which a diary says no
+MUCH_WORSE = 1.25  # times as large errors of a diary with fewer labels than ENOUGH
 GONE_WILD = 8.0  # % of IOD: an error beyond it that was not there before
 FORGOTTEN = (0.30, 1.00)  # % of IOD: median and p95 by which answers about others may move
 CONSISTENT = 3.0  # % of IOD: labels that scatter more than this around where a sure model sees eyes contradict each other
@@ -113,9 +114,7 @@ def gates(judged: Sequence[Judged], moved: Sequence[float]) -> list[Gate]:
     """What a candidate must show.  moved: by how much its answers about faces that are not the diary's have moved, in % of IOD."""
     found = [_better(judged), _forgotten(moved), _wild(judged)]
     for diary in sorted({one.diary for one in judged}):
-        mine = [one for one in judged if one.diary == diary]
-        if len(mine) >= ENOUGH or len(mine) == len(judged):
-            found.append(_no_worse(diary, mine))
+        found.append(_no_worse(diary, [one for one in judged if one.diary == diary]))
     return found
 
 
@@ -138,5 +137,9 @@ def _wild(judged: Sequence[Judged]) -> Gate:
 
 
 def _no_worse(diary: str, mine: Sequence[Judged]) -> Gate:
+    """With few labels nothing is sure: there, only what is clearly further off speaks against a candidate."""
+    if len(mine) < ENOUGH:
+        ratio = math.exp(math.fsum(math.log(max(one.after, FLOOR) / max(one.before, FLOOR)) for one in mine) / len(mine))
+        return Gate(f"diary {diary}", ratio <= MUCH_WORSE, f"{diary}: errors {ratio:.2f} times as large on {len(mine)} label{'s' if len(mine) != 1 else ''}")
     worse = 1 - better(mine)
     return Gate(f"diary {diary}", worse < WORSE, f"{diary}: worse with a probability of {worse:.0%}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ CROP = 128  # pixels of a training sample
 PLACED, CONFIRMED = 1.0, 0.25  # weight of a label that was placed, and of one tap on eyes that the model had proposed
 _CANVAS = Canvas(SIDE, SIDE, Point(SIDE / 2 - 0.5 - IOD / 2, 0.46 * SIDE), Point(SIDE / 2 - 0.5 + IOD / 2, 0.46 * SIDE))
 
+T = TypeVar("T")
 Points = NDArray[np.float64]  # (2, 2): left and right eye, x and y
 
 
@@ -138,3 +139,8 @@ def habit(lessons: Sequence[Lesson], shrinkage: float) -> Points:
     away = np.linalg.norm(offsets - np.median(offsets, axis=0), axis=2).max(1)  # (N,)
     kept = offsets[away <= 3 * max(float(np.median(away)), 1e-3)]
     return np.asarray(kept.sum(0) / (len(kept) + shrinkage), np.float64)
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most so many, evenly spread over the order they are in."""
+    return list(items) if len(items) <= most else [items[n * len(items) // most] for n in range(max(0, most))]

@@ -65,5 +65,5 @@ def _reason(learnt: Learnt, placed: int, name: str | None, in_question: int) -> 
     if learnt.net is None:
         return "too few of the labelled photos could be read"
     if name is None:
-        return "it has proved better, but could not be put in force"
+        return "it has proved better, but another model was put in force meanwhile, which it was not compared with"
     return next(gate.words for gate in learnt.gates if gate.name == "better")

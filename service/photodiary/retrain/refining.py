@@ -113,9 +113,15 @@ def _batches(
     labelled: Sequence[Lesson], every: Sequence[Lesson], habit: dict[str, Points], config: RefiningConfig, steps: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """pixels (B, 3, S, S) uint8, eyes (B, 2, 2), weight (B,): labelled samples first, then `others` times as many; made one batch ahead."""
-    ready: Queue[list[Sample]] = Queue(2)
+    ready: Queue[list[Sample] | None] = Queue(2)
 
     def make() -> None:
+        try:
+            put()
+        finally:
+            ready.put(None)  # also when it failed: who waits for samples must not wait for ever
+
+    def put() -> None:
         for step in range(steps):
             rng = np.random.default_rng((config.seed, step))
             order = rng.permutation(len(labelled)) if len(labelled) >= config.batch else rng.integers(0, len(labelled), config.batch)
@@ -126,6 +132,8 @@ def _batches(
     threading.Thread(target=make, name="samples", daemon=True).start()
     for _ in range(steps):
         samples = ready.get()
+        if samples is None:
+            raise RuntimeError("the samples to learn from could not be made")
         yield (
             torch.from_numpy(np.stack([s.pixels for s in samples])),
             torch.from_numpy(np.stack([s.eyes for s in samples])),

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from photodiary.diary.eyes import EyePair
-from photodiary.errors import BadModel, PhotodiaryError
+from photodiary.errors import BadModel, PhotodiaryError, StorageTrouble
 from photodiary.eyenet import weights
 from photodiary.eyenet.likeness import ENOUGH as GALLERY
 from photodiary.eyenet.likeness import MOST, Gallery
@@ -20,7 +20,7 @@ from photodiary.eyenet.network import EyeNet
 from photodiary.eyenet.person import FEWEST, Person
 from photodiary.retrain import judging
 from photodiary.retrain.judging import Gate, Judged
-from photodiary.retrain.lessons import Lesson, Points, View, differences, habit, lesson, unlabelled
+from photodiary.retrain.lessons import Lesson, Points, View, differences, habit, lesson, spread, unlabelled
 from photodiary.retrain.refining import RefiningConfig, moved, refine
 from photodiary.retrain.threads import ConsiderateThreads
 
@@ -111,7 +111,10 @@ class Retraining:
         self._breathed = now
 
     def learn(self, photos: Sequence[Seen]) -> Learnt:
-        """Everything: look, judge in folds, train on all.  Raises BadModel; a photo that cannot be read stands in `unread`."""
+        """Everything: look, judge in folds, train on all.  A photo that cannot be read stands in `unread`.
+
+        Raises BadModel; StorageTrouble when too many photos went away meanwhile.
+        """
         learnt = Learnt()
         if sum(one.placed and one.label is not None for one in photos) < judging.ENOUGH:
             return learnt
@@ -126,6 +129,9 @@ class Retraining:
             return learnt
         self._before(placed, learnt)
         self._after(placed, list(lessons.values()), learnt)
+        placed = [one for one in placed if one.sha256 not in learnt.unread]
+        if len(placed) < judging.ENOUGH:
+            raise StorageTrouble(f"too few of the labelled photos could still be read: {next(iter(learnt.unread.values()))}")
         learnt.judged = [self._judged(one, learnt) for one in placed]
         learnt.net = self._train(list(lessons.values()), "training", "learning from all labels", learnt)
         probes = [*lessons.values(), *self._rehearsal]
@@ -178,7 +184,7 @@ class Retraining:
     def _gallery(self, one: Seen, photos: Sequence[Seen]) -> Gallery | None:
         """What the diary's person looks like, without the photo itself."""
         others = [self._faces[other.sha256] for other in photos if other.diary == one.diary and other is not one and other.sha256 in self._faces]
-        return Gallery(np.stack(_spread(others, MOST))) if len(others) >= GALLERY else None
+        return Gallery(np.stack(spread(others, MOST))) if len(others) >= GALLERY else None
 
     def _before(self, placed: Sequence[Seen], learnt: Learnt) -> None:
         """What the model in force says of each label's photo, or said before it was trained with it."""
@@ -190,7 +196,16 @@ class Retraining:
             if one.sha256 in known:
                 learnt.eyes_before[one.sha256] = known[one.sha256]
             else:
-                learnt.eyes_before[one.sha256] = observer.look(one.view, self._gallery(one, placed)).eyes
+                self._ask(observer, one, placed, learnt.eyes_before, learnt)
+
+    def _ask(self, observer: Observer, one: Seen, placed: Sequence[Seen], said: dict[str, EyePair | None], learnt: Learnt) -> None:
+        """A photo that cannot be read any more, perhaps because it was deleted meanwhile, is not judged by."""
+        try:
+            said[one.sha256] = observer.look(one.view, self._gallery(one, placed)).eyes
+        except BadModel:
+            raise
+        except PhotodiaryError as error:
+            learnt.unread[one.sha256] = str(error)
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -208,7 +223,7 @@ class Retraining:
             for one, where in zip(placed, fold_of, strict=True):
                 if where == fold:
                     self._breathe()
-                    learnt.eyes_after[one.sha256] = observer.look(one.view, self._gallery(one, placed)).eyes
+                    self._ask(observer, one, placed, learnt.eyes_after, learnt)
         (self._folder / "fold.safetensors").unlink(missing_ok=True)
 
     def _train(self, lessons: Sequence[Lesson], phase: str, words: str, learnt: Learnt | None, part: tuple[int, int] = (0, 1)) -> EyeNet:
@@ -217,7 +232,7 @@ class Retraining:
         people: list[Person] = []
         for diary in sorted({one.diary for one in lessons}):
             mine = [one for one in lessons if one.diary == diary]
-            looks = _spread([self._faces[one.name] for one in mine if one.name in self._faces], MOST)
+            looks = spread([self._faces[one.name] for one in mine if one.name in self._faces], MOST)
             if len(looks) >= FEWEST and any(one.placed for one in mine):
                 habits[diary] = habit(mine, 0.0)  # all of it is kept from the network, what is uncertain of it too
                 (ax, ay), (bx, by) = habit(mine, SHRINKAGE).tolist()
@@ -250,11 +265,6 @@ def _when(diary: str, day: str | None, sha256: str) -> str:
 
 def _of(label: EyePair, eyes: EyePair) -> bool:
     return eyes.distance(label) < NEAR * label.iod
-
-
-def _spread(items: list[NDArray[np.float32]], most: int) -> list[NDArray[np.float32]]:
-    """At most so many, evenly spread over the order they are in."""
-    return items if len(items) <= most else [items[n * len(items) // most] for n in range(most)]
 
 
 def _movement(base: EyeNet, net: EyeNet, lessons: Sequence[Lesson]) -> list[float]:

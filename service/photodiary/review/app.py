@@ -43,7 +43,7 @@ def make_app(site: Site, names: frozenset[str] = frozenset()) -> ASGIApp:
         routes=[Route("/static/{name}", _static), *(route for room in rooms for route in room), *cards.routes(site)],
         exception_handlers={HTTPException: http_error, PhotodiaryError: own_error, Exception: mistake},
     )
-    return Guard(app, site.keys, site.config, names | frozenset(site.config.hosts), int(site.limits.max_megabytes * 1e6), refuse)
+    return Guard(app, site.keys, site.config, names | frozenset(name.lower() for name in site.config.hosts), int(site.limits.max_megabytes * 1e6), refuse)
 
 
 def said(site: Site, request: Request, status: int, sentence: str) -> Response:

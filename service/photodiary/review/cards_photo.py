@@ -16,6 +16,7 @@ from photodiary.diary.eyes import REASONS
 from photodiary.diary.facing import TURNS
 from photodiary.diary.photo import Stage, shown_name
 from photodiary.diary.said import wall_clock
+from photodiary.eyenet import learnt
 from photodiary.ledger import deciding, facings, forgetting, lives, photos, quarantine, reels, reviewing, takes, telling, verdicts
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
@@ -100,11 +101,14 @@ def routes(site: Site) -> list[Route]:
             if fields.get("typed", "").strip().lower() != sha256[:LETTERS]:
                 raise HTTPException(400, f"To delete it, type the first {LETTERS} letters of its SHA-256, {sha256[:LETTERS]}; nothing was deleted.")
             forgetting.wish(ledger, [photo.sha256], time.time())
+        learnt.forget(site.state, [photo.sha256])
         running = diary.nudge()
         site.say(request, "It is being deleted for good, with its frame, and the film is made without it." if running else
                  "It will be deleted for good as soon as photodiary runs.")  # fmt: skip
         site.say(
-            request, f"Out of reach: a copy on the phone or in {diary.inbox} (it is ignored from now on), backups, copies of the film, models trained with it."
+            request,
+            f"Out of reach: a copy on the phone or in {diary.inbox} (it is ignored from now on), backups, copies of the film, models trained with it,"
+            " and what browsers have kept of the page.",
         )
         answer = back(paths.days(diary.name))
         answer.headers["Clear-Site-Data"] = '"cache"'  # what this browser kept of it

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from photodiary.diary.eyes import EyePair
+from photodiary.diary.eyes import REASONS, EyePair
 from photodiary.diary.said import impossible
 from photodiary.ledger import deciding, labels, retracting, reviewing, verdicts
 from photodiary.ledger.labels import Label
@@ -31,6 +31,7 @@ SAID = {
     verdicts.NOT_ME: "Noted: somebody else, left out.",
     verdicts.NO_FACE: "Noted: no face here, left out.",
 }
+NUMBERS = ("left_x", "left_y", "right_x", "right_y")
 SAME = 0.5  # pixels: a model that looked once more says the same
 MOVED = "These eyes have changed since the page was loaded; look again."
 
@@ -98,7 +99,7 @@ def speak(ledger: Ledger, photo: PhotoRow, act: str, fields: dict[str, str], at:
 
 
 def _eyes(fields: dict[str, str]) -> EyePair:
-    return eyes_of([fields.get(key, "") for key in ("left_x", "left_y", "right_x", "right_y")])
+    return eyes_of([fields.get(key, "") for key in NUMBERS])
 
 
 def _place(ledger: Ledger, photo: PhotoRow, eyes: EyePair, by: str, at: float, *, asked: bool = False) -> None:
@@ -109,10 +110,16 @@ def _place(ledger: Ledger, photo: PhotoRow, eyes: EyePair, by: str, at: float, *
 
 
 def _confirm(ledger: Ledger, photo: PhotoRow, fields: dict[str, str], at: float) -> None:
-    """One tap: the eyes that were shown are right.  What a person placed is said again in that person's way."""
+    """One tap: the eyes that were shown are right.  What a person placed is said again in that person's way.
+
+    Without scripts, Enter in a number's field presses the first button, which is this one: numbers that were typed are placed, not lost.
+    """
     sighting = photo.sighting
     if sighting is None or sighting.eyes is None:
         raise HTTPException(400, "There are no eyes yet to confirm; put them where they are.")
+    if fields.get("sighting") == str(photo.sighting_id) and all(fields.get(key) for key in NUMBERS) and sighting.eyes.distance(_eyes(fields)) > SAME:
+        _place(ledger, photo, _eyes(fields), "placed", at)
+        return
     if fields.get("sighting") != str(photo.sighting_id) and not ("left_x" in fields and sighting.eyes.distance(_eyes(fields)) <= SAME):
         raise HTTPException(409, MOVED)
     _place(ledger, photo, sighting.eyes, sighting.by if sighting.human else "confirmed", at, asked=True)
@@ -134,7 +141,8 @@ def _model(ledger: Ledger, photo: PhotoRow, at: float) -> None:
 def _next(diary: Diary, sha256: str, fields: dict[str, str], at: str) -> str:
     """The page after a form."""
     if fields.get("then") == "check":
-        return f"{paths.check(diary.name)}?after={sha256}&undo={at}"
+        only = f"&reason={fields['reason']}" if fields.get("reason") in REASONS else ""
+        return f"{paths.check(diary.name)}?after={sha256}&undo={at}{only}"
     if fields.get("then") == "ten":
         done = fields.get("done", "0")
         return f"{paths.ten(diary.name)}?placed={sha256}&done={int(done) + 1 if done.isdecimal() and len(done) < 3 else 1}"

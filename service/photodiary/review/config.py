@@ -13,7 +13,7 @@ from photodiary.errors import require
 class ReviewConfig:
     """host, port: where the page listens; url: how it is called from elsewhere, through a proxy of your own that speaks https; trusted_proxies:
     addresses or networks whose X-Forwarded-* are believed; hosts: further names it may be called by; ask_here: also who sits at this machine
-    needs a link; remember_days: how long a device stays let in; connections: at most so many at a time.
+    needs a link, as anyway where something stands in front; remember_days: how long a device stays let in; connections: at most so many at a time.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +35,11 @@ class ReviewConfig:
             (1 <= self.remember_days <= 400, "remember_days must be 1 to 400"),
             (10 <= self.connections <= 10_000, "connections must be 10 to 10000"),
         )
+
+    @property
+    def asks_here(self) -> bool:
+        """Whether nobody is taken for one at this machine: a proxy in front may say nothing of itself, as nginx does, which speaks HTTP/1.1 since 1.30."""
+        return self.ask_here or bool(self.url) or bool(self.trusted_proxies)
 
     @property
     def url_host(self) -> str:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage, shown_name
+from photodiary.errors import PhotodiaryError
 from photodiary.ledger import days as ledger_days
 from photodiary.ledger import photos, quarantine
 from photodiary.ledger.days import DAY_STARTS, DayPhoto, Span
@@ -80,11 +81,16 @@ def routes(site: Site) -> list[Route]:
 
 
 def _summary(diary: Diary) -> dict[str, Any]:
-    if not diary.begun:
-        return {"name": diary.name, "span": None, "newest": None}
-    with diary.reading() as ledger:
-        newest = ledger_days.newest_frames(ledger, 1)
-        return {"name": diary.name, "span": ledger_days.span(ledger), "newest": newest[0] if newest else None}
+    """A diary that cannot be read is no reason not to show the others."""
+    told: dict[str, Any] = {"name": diary.name, "span": None, "newest": None, "trouble": ""}
+    try:
+        if diary.begun:
+            with diary.reading() as ledger:
+                newest = ledger_days.newest_frames(ledger, 1)
+                told.update(span=ledger_days.span(ledger), newest=newest[0] if newest else None)
+    except PhotodiaryError as error:
+        told["trouble"] = str(error)
+    return told
 
 
 def _days(site: Site, request: Request, diary: Diary, year: int | None) -> Response:
@@ -161,6 +167,8 @@ def _day(site: Site, request: Request, diary: Diary) -> Response:
         day = date.fromisoformat(request.path_params["day"])
     except ValueError:
         raise HTTPException(404, "That is no day.") from None
+    if day.year == date.max.year:  # no day comes after its last one
+        raise HTTPException(404, "That is no day.")
     with diary.reading() as ledger:
         held = ledger_days.between(ledger, day, day).get(day, [])
         span = ledger_days.span(ledger)

@@ -144,6 +144,8 @@ class Guard:
                 state["json"] = json.loads(await body.whole() or b"{}")
             except (ValueError, RecursionError):
                 raise Refused(400, "The request could not be understood.") from None
+            if not isinstance(state["json"], dict):
+                raise Refused(400, "The request could not be understood.")
         elif kind in ("application/x-www-form-urlencoded", ""):
             try:
                 state["form"] = FormData(

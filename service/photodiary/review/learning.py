@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from photodiary.diary.photo import Stage
-from photodiary.errors import StorageTrouble
+from photodiary.errors import PhotodiaryError
 from photodiary.ledger import reels, summary, wishes
 from photodiary.review import paths
 from photodiary.review.films import version_of
@@ -23,7 +23,7 @@ from photodiary.review.site import Diary, Site, back, data
 
 BLANK: dict[str, Any] = {"seconds": 0, "placed": 0, "promoted": False, "reason": "", "before": None, "after": None, "gates": []}
 LARGEST = 2_000_000  # bytes of a file that another process of ours writes for us
-STALE_S = 120.0  # after so long without a word, what was going on has stopped
+STALE_S = 1800.0  # after so long without a word, what was going on has stopped, and its number is another process's
 FILM_STALE_S = 20.0
 KINDS = {".html": "text/html", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 REPORT_CSP = b"default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; sandbox allow-popups"
@@ -37,7 +37,7 @@ def routes(site: Site) -> list[Route]:
         outcome = {**BLANK, **outcome} if outcome else {}
         finished = outcome.get("finished_at")
         when = datetime.fromtimestamp(finished, UTC).astimezone(next(iter(site.diaries.values())).zone) if isinstance(finished, int | float) else None
-        report = (folder / "report" / "index.html").is_file()
+        report = os.path.isfile(folder / "report" / "index.html")
         return site.page(request, "learning.html", outcome=outcome, when=when, report=report, going=_learning(folder), labels=_labels(site))
 
     def learn(request: Request) -> Response:
@@ -83,6 +83,9 @@ def _learning(folder: Path) -> dict[str, Any] | None:
     now = told(folder / "progress.json")
     if not now or now.get("phase") == "done" or not _alive(now.get("pid")):
         return None
+    spoken = now.get("updated_at")
+    if isinstance(spoken, int | float) and time.time() - spoken > STALE_S:
+        return None
     return {"words": str(now.get("words", "")), "done": now.get("done", 0), "of": now.get("of", 0)}
 
 
@@ -105,7 +108,7 @@ def _going_on(diary: Diary) -> dict[str, Any]:
             return answer
         with diary.reading() as ledger:
             counts, notes, reel = summary.counts(ledger), wishes.notes(ledger), reels.newest_reel(ledger)
-    except StorageTrouble:
+    except PhotodiaryError:  # of this diary: the others go on
         return answer
     answer.update(
         waiting=counts.stages[Stage.RECEIVED] + counts.stages[Stage.LOCATED], to_check=counts.stages[Stage.DOUBTFUL], in_film=counts.in_film

@@ -84,7 +84,7 @@ def _looked_up(diary: Diary, sha256: Digest, wanted: Callable[[str], bool]) -> t
         with diary.reading() as ledger:
             photo = photos.find(ledger, sha256)
             canvases = {row.id: row.canvas for row in reels.all_canvases(ledger)}
-        if photo is None:
+        if photo is None or photo.reason == "forgotten":  # its picture may still be kept
             raise HTTPException(404, "There is no such photo.")
         canvas = canvases.get(photo.canvas_id) if photo.canvas_id is not None else None
         size = None if canvas is None else (canvas.width, canvas.height)

@@ -72,13 +72,19 @@ def _page(site: Site, request: Request, diary: Diary) -> Response:
 
 
 async def _added(site: Site, request: Request, diary: Diary, turn: threading.Lock) -> Response:
-    """From the page's form; what was sent, or why it was not taken, is said on the next page."""
-    size = _announced(request)
+    """From the page's form; what was sent, or why it was not taken, is said on the next page.  Of several, one that is not taken stops no other."""
+    size, sentences, script = _announced(request), list[str](), "json" in request.headers.get("accept", "")
     async with _files(request) as files:
-        sentences = [await _taken(site, diary, filename, content, size, turn) for filename, content in files]
+        for filename, content in files:
+            try:
+                sentences.append(await _taken(site, diary, filename, content, size, turn))
+            except HTTPException as no:
+                if script or len(files) == 1:
+                    raise
+                sentences.append(f"{filename}: {no.detail}")
     if not sentences:
         raise HTTPException(400, "No photo was chosen; go back and choose one.")
-    if "json" in request.headers.get("accept", ""):
+    if script:
         return data({"kept": sentences}, 201)
     for sentence in dict.fromkeys(sentences):
         site.say(request, sentence)

@@ -61,7 +61,7 @@ def caller(config: ReviewConfig, names: frozenset[str], peer: str, scheme: str, 
     if not (_is_address(name) or name == "localhost" or name in names or (config.url and name == config.url_host)):
         raise Refused(421, f"This page is not called {name[:80]}; who gave it that name adds it to review.hosts in the configuration.")
     local = name == "localhost" or (_is_address(name) and ipaddress.ip_address(name).is_loopback)
-    here = _is_loopback(peer) and local and not forwarding and version == "1.1" and not config.ask_here  # a proxy that says nothing of itself speaks 1.0
+    here = _is_loopback(peer) and local and not forwarding and version == "1.1" and not config.asks_here  # a proxy that says nothing may speak 1.0
     return Caller(address, scheme, host, here)
 
 

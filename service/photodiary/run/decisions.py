@@ -25,7 +25,8 @@ OUT_OF_REACH = """Out of photodiary's reach, for you to see to where it matters:
   - the phone and the synced folder ({inbox}): the photo itself may lie there still; it is ignored from now on
   - copies of the film or of its frames elsewhere, and backups of {archive} (`photodiary backup` into the same folder takes it out)
   - the log (journalctl), which names files
-  - models that were trained with it, and what other browsers than the one it was deleted with keep of the page
+  - models that were trained with it
+  - what browsers have kept of the page, but for the one it was deleted with, where that speaks https or sits at this machine
   - what a disk keeps of deleted files until it writes over them"""
 
 
@@ -162,6 +163,7 @@ def where(ledger: Ledger, photo: PhotoRow) -> str:
 
 def forget(options: argparse.Namespace) -> int:
     _, settings = said(options)
+    from photodiary.eyenet import learnt
     from photodiary.ledger import forgetting, takes
 
     name, diary = diary_of(settings, options)
@@ -175,6 +177,7 @@ def forget(options: argparse.Namespace) -> int:
         others = sorted({other[:12] for digest in digests for other in takes.of(ledger, digest).others if other not in digests})
         number = forgetting.wish(ledger, digests, time.time())
         carried_out(settings, name, diary, ledger, number)
+        learnt.forget(settings.state, digests)
     finally:
         ledger.close()
     print(f"{len(chosen):,} photo{'s' if len(chosen) != 1 else ''} forgotten: nothing is left in the archive but the SHA-256")

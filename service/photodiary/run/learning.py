@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -44,8 +45,8 @@ def wish_now(settings: Settings) -> None:
 
 
 def wanted(settings: Settings) -> bool:
-    """Whether a person asked for it."""
-    return (Path(settings.state) / "retrain" / WANTED).exists()
+    """Whether a person asked for it, as far as the folder may be looked into."""
+    return os.path.exists(Path(settings.state) / "retrain" / WANTED)  # Path.exists raises where a folder is closed to us
 
 
 def fingerprints(settings: Settings) -> list[str]:
@@ -60,7 +61,7 @@ def fingerprints(settings: Settings) -> list[str]:
 
 def placed_labels(archive: Path) -> Iterator[tuple[str, EyePair]]:
     """SHA-256 and eyes of every placed label in force of a diary, whether or not a model can learn from it; none where there is no diary yet."""
-    if not (archive / FILE).exists():
+    if not os.path.exists(archive / FILE):
         return
     try:
         ledger = Ledger(archive, writable=False)
@@ -76,7 +77,7 @@ def placed_labels(archive: Path) -> Iterator[tuple[str, EyePair]]:
 
 def new_labels(settings: Settings) -> int:
     """How many placed labels the newest outcome does not know."""
-    return len(set(fingerprints(settings)) - set(newest_outcome(settings).get("labels", [])))
+    return len(set(fingerprints(settings)) - set(newest_outcome(settings).get("labels") or []))
 
 
 def newest_outcome(settings: Settings) -> dict[str, Any]:
@@ -97,9 +98,11 @@ class Learning:
         self._child: subprocess.Popen[bytes] | None = None
         self._not_before = 0.0
         self._counted = time.time()
-        self._due = self._next(self._counted)
+        finished = newest_outcome(settings).get("finished_at")  # a machine that is off at that time of day makes up for it
+        self._due = self._next(finished if isinstance(finished, int | float) and finished < self._counted else self._counted)
 
     def _next(self, now: float) -> float:
+        self._planned = self.settings.retrain.at, self.settings.timezone
         return next_time(self.settings.retrain.at, ZoneInfo(self.settings.timezone), now)
 
     @property
@@ -117,11 +120,17 @@ class Learning:
             return
         if wanted(self.settings) or self._time_has_come(now):
             log.info("learning from corrections begins, in a process of its own", code="retrain.started")
-            self._child = self._start([sys.executable, "-m", "photodiary", "retrain", "--json", "--config", str(self._config)])
+            try:
+                self._child = self._start([sys.executable, "-m", "photodiary", "retrain", "--json", "--config", str(self._config)])
+            except OSError as error:  # no room for another process now
+                self._not_before = now + AGAIN_S
+                log.warning(f"learning from corrections could not begin ({error}); again in an hour", code="retrain.failed")
 
     def _time_has_come(self, now: float) -> bool:
         if self.settings.retrain.by != "daemon":
             return False
+        if self._planned != (self.settings.retrain.at, self.settings.timezone):  # the configuration was read again
+            self._due = self._next(now)
         by_clock = now >= self._due
         if by_clock:
             self._due = self._next(now)

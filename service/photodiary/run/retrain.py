@@ -84,16 +84,17 @@ def run(settings: Settings, *, quiet: bool = False) -> dict[str, Any]:
     with alone(folder):
         progress, started = Telling(folder, quiet), time.monotonic()
         progress("collecting", "looking for labels", 0, 0)
-        (folder / "wanted").unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # taken up: what is wished from now on is for the next time
+            (folder / "wanted").replace(folder / "taken-up")
         darkroom = Darkroom(replace(settings.darkroom, workers=1))
         try:
             known = learning.fingerprints(settings)
             collected = collecting.collect(settings, darkroom)
             result = _learnt(settings, folder, collected, progress, started)
+            write_json(folder / "outcome.json", {**result, "labels": known})  # first: without it the same labels would be learnt from once more
             _report(settings, folder, result, collected.photos, darkroom)
-            write_json(folder / "outcome.json", {**result, "labels": known})
         except BaseException as error:
-            why = str(error) if isinstance(error, PhotodiaryError) else "it was stopped"
+            why = str(error) if isinstance(error, PhotodiaryError | OSError) else repr(error) if isinstance(error, Exception) else "it was stopped"
             progress("done", f"the last learning did not finish: {why}", 0, 0)
             raise
         finally:
@@ -191,7 +192,7 @@ def _learnt(settings: Settings, folder: Path, collected: Collected, progress: Te
     )  # fmt: skip
     learnt = learner.learn(collected.photos)
     name = None
-    if learnt.promising:
+    if learnt.promising and models.standing().entry == current:  # else a person put another one in force meanwhile, which it was not held against
         progress("judging", "it has proved better; putting it in force", 0, 0)
         name = _promoted(models, folder, learnt, collected.photos)
         for diary in settings.diary.values():
@@ -249,8 +250,7 @@ def _rehearsal(path: str) -> list[Lesson]:
     from photodiary.darkroom.inmemory import PixelView
     from photodiary.diary.eyes import EyePair, Point
     from photodiary.retrain.dataset import load_faces
-    from photodiary.retrain.lessons import lesson
-    from photodiary.run.collecting import spread
+    from photodiary.retrain.lessons import lesson, spread
 
     lessons = []
     for face in spread(load_faces(Path(path)), MOST_REHEARSED):
@@ -275,6 +275,8 @@ def _report(settings: Settings, folder: Path, result: dict[str, Any], photos: Se
         learning_report.write(folder / "report", result, pictures, settings.zone(next(iter(settings.diary))))
     except (OSError, PhotodiaryError) as error:
         log.warning(f"the report about what was learnt could not be written: {error}", code="retrain.report")
+    except Exception:  # what was learnt is in force already, or refused: a page does not make that a failure
+        log.exception("the report about what was learnt could not be written", code="retrain.report")
 
 
 def in_words(result: dict[str, Any], state: Path) -> str:

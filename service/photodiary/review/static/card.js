@@ -197,7 +197,7 @@
   function send(act) {
     const sent = post(card.say, facts(act));
     open.add(sent);
-    sent.catch(() => {}).finally(() => open.delete(sent));
+    sent.then(() => document.querySelectorAll(".undo-form").forEach((older) => older.remove()), () => {}).finally(() => open.delete(sent)); // it would take back what was said before
     return sent;
   }
 
@@ -220,13 +220,14 @@
         say(told.words);
       },
       (error) => {
-        done.splice(done.findIndex((entry) => entry.card === asked), 1);
+        const place = done.findIndex((entry) => entry.sent === sent);
+        if (place >= 0) done.splice(place, 1); // unless it was taken back meanwhile
         countAlike(asked, 1);
         say(error.message, { bad: true });
-        get(asked.card).then((fresh) => {
+        get(asked.card).catch(() => asked).then((fresh) => {
           waiting.unshift(card);
           show(fresh);
-        }, () => {});
+        });
       },
     );
     advance();
