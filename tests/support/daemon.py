@@ -67,7 +67,7 @@ class Diary:
         program = folder / "photodiary-with-dots.py"
         program.write_text(WITH_DOTS.format(root=str(ROOT), service=str(ROOT / "service")))
         self.command = [sys.executable, "-m", "photodiary"] if real_model else [sys.executable, str(program)]
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT / "service"), "CUDA_VISIBLE_DEVICES": ""}
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT / "service"), "CUDA_VISIBLE_DEVICES": "", "PYTHONFAULTHANDLER": "1"}
 
     def call(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """One verb, to its end."""
@@ -119,7 +119,12 @@ class Diary:
         while "configuration: " not in self.told()[self._began :] and self._process.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(40)
+        try:
+            return self._process.wait(40)
+        except subprocess.TimeoutExpired:  # where every thread is, into the log
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(20)
+            raise AssertionError(f"it did not stop within 40 s\n{self.told()[-6000:]}") from None
 
     def kill(self) -> None:
         assert self._process is not None

@@ -125,8 +125,7 @@ class Daemon:
         rearmed, asked = time.monotonic(), self._asked
         self._tell(engine)
         while True:
-            asked.wake.wait(CHECK_WAITING_S if engine.waiting else CHECK_EVERY_S)
-            asked.wake.clear()
+            asked.wait(CHECK_WAITING_S if engine.waiting else CHECK_EVERY_S)
             if asked.stop:
                 return 0
             if asked.reload:

@@ -74,8 +74,7 @@ def _watch(teller: Teller, path: Path, options: argparse.Namespace) -> int:
             asked.reload = False
             teller = _read_again(path, options, teller)
         teller.try_to_tell(time.time(), lambda: asked.stop)
-        asked.wake.wait(teller.settings.notify.look_every_s)
-        asked.wake.clear()
+        asked.wait(teller.settings.notify.look_every_s)
     log.info("photodiary sends no more messages", code="notify.stopped")
     return 0
 

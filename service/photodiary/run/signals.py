@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 
@@ -13,7 +14,7 @@ class Signals:
     """SIGTERM and SIGINT ask to stop, a second one leaves at once; SIGHUP asks to read the configuration again; SIGUSR1 is a nudge."""
 
     def __init__(self) -> None:
-        self.wake = threading.Event()
+        self._woken: SimpleQueue[None] = SimpleQueue()  # a handler may interrupt another one: an Event's lock would wait for itself for ever
         self.stop = False
         self.reload = False
         self.nudged = False
@@ -28,19 +29,26 @@ class Signals:
         ):
             signal.signal(number, handler)
 
+    def wait(self, seconds: float) -> None:
+        """Until the next signal, or one that came since the last call; so many seconds at most."""
+        with suppress(Empty):
+            self._woken.get(timeout=seconds)
+            while True:
+                self._woken.get_nowait()
+
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         if self.stop:
             os._exit(1)  # asked twice: leave at once, the ledger forgives it
         self.stop = True
-        self.wake.set()
+        self._woken.put(None)
 
     def _on_hup(self, number: int, frame: FrameType | None) -> None:
         self.reload = True
-        self.wake.set()
+        self._woken.put(None)
 
     def _on_nudge(self, number: int, frame: FrameType | None) -> None:
         self.nudged = True
-        self.wake.set()
+        self._woken.put(None)
 
 
 def journal() -> bool:
