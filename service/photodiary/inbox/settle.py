@@ -69,7 +69,7 @@ def observe(old: Pending | None, stamp: Stamp, now: float, *, early: bool = Fals
     """What is known after seeing the file once more: an unchanged file keeps its `since`, a changed one starts anew."""
     if old is None or old.stamp != stamp:
         return Pending(stamp, now, early, renamed)
-    return Pending(stamp, old.since, old.early, old.renamed or renamed)
+    return Pending(stamp, old.since, old.early or early, old.renamed or renamed)
 
 
 def settled(pending: Pending, now: float, wait: float) -> bool:
