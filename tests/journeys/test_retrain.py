@@ -19,6 +19,7 @@ from tests.support.dots import drop, photo
 
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import digest_of
+from photodiary.eyenet import writing
 from photodiary.eyenet.person import moved
 from photodiary.eyenet.registry import Registry
 from photodiary.ledger import labels, photos
@@ -155,7 +156,8 @@ def test_who_comes_second_waits_for_the_first(imported: Path, tmp_path: Path, se
             assert line, "it ended without waiting"
             line = process.stderr.readline()
         found = {"finished_at": time.time(), "labels": learning.fingerprints(settings), "promoted": False, "before": None, "after": None}
-        retrain.write_json(diary.folder / "state/retrain/outcome.json", {**found, "current_before": "base", "reason": "as the first one found"})
+        found |= {"current_before": "base", "reason": "as the first one found"}
+        writing.write(diary.folder / "state/retrain/outcome.json", json.dumps(found).encode())
         told, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "base stays in force: as the first one found" in told
 

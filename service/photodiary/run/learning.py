@@ -19,6 +19,7 @@ import structlog
 from photodiary.diary.eyes import EyePair
 from photodiary.diary.hours import next_time
 from photodiary.errors import LedgerTrouble, PhotodiaryError, StorageTrouble
+from photodiary.eyenet import learnt
 from photodiary.ledger import labels
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.run.lock import nudge
@@ -26,7 +27,7 @@ from photodiary.settings import Settings
 
 log = structlog.get_logger()
 
-WANTED, OUTCOME = "wanted", "outcome.json"
+WANTED = "wanted"
 AGAIN_S = 3600.0  # after one that failed
 ENDED_S = 20.0  # for a child to stop when it is asked to
 COUNT_EVERY_S = 300.0  # labels
@@ -83,7 +84,7 @@ def new_labels(settings: Settings) -> int:
 def newest_outcome(settings: Settings) -> dict[str, Any]:
     """What `outcome.json` says of the newest finished run; empty where there was none."""
     try:
-        content = json.loads((Path(settings.state) / "retrain" / OUTCOME).read_bytes())
+        content = json.loads((Path(settings.state) / "retrain" / learnt.OUTCOME).read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

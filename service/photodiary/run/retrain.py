@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from photodiary.errors import BadModel, BadUsage, Busy, PhotodiaryError, StorageTrouble
+from photodiary.eyenet import learnt
+from photodiary.eyenet.writing import write
 from photodiary.run.verbs import said
 
 if TYPE_CHECKING:
@@ -84,14 +86,15 @@ def run(settings: Settings, *, quiet: bool = False) -> dict[str, Any]:
     with alone(folder):
         progress, started = Telling(folder, quiet), time.monotonic()
         progress("collecting", "looking for labels", 0, 0)
-        with suppress(FileNotFoundError):  # taken up: what is wished from now on is for the next time
-            (folder / "wanted").replace(folder / "taken-up")
+        (folder / learning.WANTED).unlink(missing_ok=True)  # taken up: what is wished from now on is for the next time
         darkroom = Darkroom(replace(settings.darkroom, workers=1))
         try:
             known = learning.fingerprints(settings)
             collected = collecting.collect(settings, darkroom)
             result = _learnt(settings, folder, collected, progress, started)
-            write_json(folder / "outcome.json", {**result, "labels": known})  # first: without it the same labels would be learnt from once more
+            write(
+                folder / learnt.OUTCOME, json.dumps({**result, "labels": known}, allow_nan=False).encode()
+            )  # first: without it the same labels would be learnt from once more
             _report(settings, folder, result, collected.photos, darkroom)
         except BaseException as error:
             why = str(error) if isinstance(error, PhotodiaryError | OSError) else repr(error) if isinstance(error, Exception) else "it was stopped"
@@ -137,19 +140,6 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Whole by rename.  Raises StorageTrouble."""
-    beside = path.with_name(f".{path.name}.tmp")
-    try:
-        with beside.open("w", encoding="utf-8") as handle:
-            json.dump(content, handle, allow_nan=False)
-            handle.flush()
-            os.fsync(handle.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise StorageTrouble(f"{path}: cannot be written: {error.strerror}") from error
-
-
 class Telling:
     """Says how far it is: into `progress.json`, and on a terminal."""
 
@@ -164,9 +154,8 @@ class Telling:
         if phase == self._phase and now - self._at < TOLD_EVERY_S:
             return
         self._phase, self._at = phase, now
-        write_json(
-            self._path, {"pid": os.getpid(), "phase": phase, "words": words, "done": done, "of": of, "started_at": self._started, "updated_at": now}
-        )  # fmt: skip
+        told = {"pid": os.getpid(), "phase": phase, "words": words, "done": done, "of": of, "started_at": self._started, "updated_at": now}
+        write(self._path, json.dumps(told).encode())
         if self._line is not None and phase == "done":
             self._line.done()
         elif self._line is not None:
@@ -190,14 +179,14 @@ def _learnt(settings: Settings, folder: Path, collected: Collected, progress: Te
         registry.current().path, current.path, _known(models, current), folder, lambda path: Eyes(path, locate),
         RefiningConfig(samples=settings.retrain.samples), progress, _rehearsal(settings.retrain.rehearsal), threads,
     )  # fmt: skip
-    learnt = learner.learn(collected.photos)
+    candidate = learner.learn(collected.photos)
     name = None
-    if learnt.promising and models.standing().entry == current:  # else a person put another one in force meanwhile, which it was not held against
+    if candidate.promising and models.standing().entry == current:  # else a person put another one in force meanwhile, which it was not held against
         progress("judging", "it has proved better; putting it in force", 0, 0)
-        name = _promoted(models, folder, learnt, collected.photos)
+        name = _promoted(models, folder, candidate, collected.photos)
         for diary in settings.diary.values():
             nudge(diary.archive)
-    result = outcome(learnt, collected.photos, current.name, time.monotonic() - started, name, collected.in_question)
+    result = outcome(candidate, collected.photos, current.name, time.monotonic() - started, name, collected.in_question)
     for diary_name, about in result["diaries"].items():
         about["film_iod"] = collected.apart.get(diary_name)
     return result
@@ -214,26 +203,26 @@ def _known(models: Registry, current: ModelEntry) -> dict[str, EyePair | None]:
         return {}
 
 
-def _promoted(models: Registry, folder: Path, learnt: Learnt, photos: Sequence[Seen]) -> str:
+def _promoted(models: Registry, folder: Path, candidate: Learnt, photos: Sequence[Seen]) -> str:
     """Publish the candidate and put it in force.  Returns its name."""
     from photodiary.eyenet import registry, weights
     from photodiary.retrain.judging import better, summary
 
-    assert learnt.net is not None
+    assert candidate.net is not None
     labelled = [one for one in photos if one.label is not None]
     base, names = registry.current(), {version.entry.name for version in models.versions()}
     stem = f"mine-{datetime.now():%Y-%m-%d}"
     name = next(name for number in range(1, 1000) if (name := stem if number == 1 else f"{stem}-{number}") not in names)
     made = folder / "candidate.safetensors"
-    weights.save(learnt.net, made, name=name, notes={"kin": base.name})
+    weights.save(candidate.net, made, name=name, notes={"kin": base.name})
     weights.load(made)
     models.publish(made, {
         "name": name, "base": base.name, "labels": sum(one.placed for one in labelled), "trained_on": [one.sha256 for one in labelled],
         "judgement": {
-            "before": summary([one.before for one in learnt.judged]), "after": summary([one.after for one in learnt.judged]),
-            "better": round(better(learnt.judged), 4),
+            "before": summary([one.before for one in candidate.judged]), "after": summary([one.after for one in candidate.judged]),
+            "better": round(better(candidate.judged), 4),
             "eyes": {
-                sha256: None if eyes is None else [round(value, 2) for point in eyes for value in point] for sha256, eyes in learnt.eyes_after.items()
+                sha256: None if eyes is None else [round(value, 2) for point in eyes for value in point] for sha256, eyes in candidate.eyes_after.items()
             },
         },
     })  # fmt: skip
@@ -262,17 +251,18 @@ def _rehearsal(path: str) -> list[Lesson]:
 
 def _report(settings: Settings, folder: Path, result: dict[str, Any], photos: Sequence[Seen], darkroom: Darkroom) -> None:
     """The page about it; without it, should it not be possible, the outcome still counts."""
+    from photodiary.locate.views import DarkroomView
     from photodiary.retrain import learning_photos, learning_report
 
-    views = {(one.diary, one.sha256): one.view for one in photos}
+    views = {(one.diary, one.sha256): one.view for one in photos if isinstance(one.view, DarkroomView)}
     pictures: dict[str, bytes] = {}
     try:
         for strip in learning_photos.strips(result):
             view = views[strip.diary, strip.sha256]
             with suppress(PhotodiaryError):
-                pictures[strip.sha256] = darkroom.frame(view.digest, view.load, strip.matrix, strip.canvas)  # type: ignore[attr-defined]
-        (folder / "report").mkdir(mode=0o700, exist_ok=True)
-        learning_report.write(folder / "report", result, pictures, settings.zone(next(iter(settings.diary))))
+                pictures[strip.sha256] = darkroom.frame(view.digest, view.load, strip.matrix, strip.canvas)
+        (folder / learnt.REPORT).mkdir(mode=0o700, exist_ok=True)
+        learning_report.write(folder / learnt.REPORT, result, pictures, settings.zone(next(iter(settings.diary))))
     except (OSError, PhotodiaryError) as error:
         log.warning(f"the report about what was learnt could not be written: {error}", code="retrain.report")
     except Exception:  # what was learnt is in force already, or refused: a page does not make that a failure
