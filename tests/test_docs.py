@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from photodiary import cli
+from photodiary.diary.filmset import FilmConfig
+from photodiary.diary.reel_style import ReelStyle
 from photodiary.settings import DiarySettings, Settings, load
 
 ROOT = Path(__file__).parents[1]
@@ -29,14 +31,16 @@ def shown(text: str) -> dict[str, Any]:
 
 
 def documented() -> Iterator[tuple[str, str, Any]]:
-    """(table, key, default) of everything in Settings and its tables; a diary's inbox and archive have no default."""
+    """(table, key, default) of everything in Settings and its tables; a diary's inbox and archive have no default, and further films are examples."""
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
         if dataclasses.is_dataclass(default) and not isinstance(default, type):
             yield from ((name, key.name, getattr(default, key.name)) for key in dataclasses.fields(default))
-        elif name != "diary":
+        elif name not in ("diary", "films"):
             yield "", name, default
     yield from (("diary.me", key.name, key.default) for key in dataclasses.fields(DiarySettings))
+    main = {key.name for key in dataclasses.fields(ReelStyle)}
+    yield from (("films.month", key.name, dataclasses.MISSING) for key in dataclasses.fields(FilmConfig) if key.name not in main)
 
 
 @pytest.mark.parametrize(("table", "key", "default"), [pytest.param(*entry, id=".".join(entry[:2]).strip(".")) for entry in documented()])
@@ -49,11 +53,12 @@ def test_every_setting_is_explained_with_its_default(table: str, key: str, defau
     if default is not dataclasses.MISSING:
         assert values[key] == (list(default) if isinstance(default, tuple) else default)
     lines = EXAMPLE.splitlines()
-    start = lines.index(f"[{table}]") if table else 0
+    start = next(n for n, line in enumerate(lines) if line in (f"[{table}]", f"# [{table}]")) if table else 0
     number = next(n for n in range(start, len(lines)) if re.match(rf"(# )?{key} = ", lines[n]))
     while re.match(r"[a-z_]+ = ", lines[number]):
         number -= 1
     assert lines[number].startswith("# ")
+    assert not table.startswith("films.") or f"`{key}`" in EXAMPLE
 
 
 def test_the_example_shows_nothing_that_is_no_setting() -> None:
@@ -65,6 +70,8 @@ def test_the_example_shows_nothing_that_is_no_setting() -> None:
             assert {(f"diary.{diary}", key) for diary, table in value.items() for key in table} <= {
                 (f"diary.{diary}", key) for diary in value for table, key in keys if table == "diary.me"
             }
+        elif name == "films":
+            assert {key for table in value.values() for key in table} <= {key.name for key in dataclasses.fields(FilmConfig)}
         elif isinstance(value, dict):
             assert {(name, key) for key in value} <= keys
         else:
@@ -95,6 +102,8 @@ def test_the_example_works_with_everything_shown(tmp_path: Path) -> None:
     settings = load(config)
     assert settings.zone("anna").key == "America/New_York" and settings.zone("me").key == "UTC"
     assert settings.align_of("anna").canvas == "1080x1080" and settings.align_of("me").canvas == "auto"
+    assert [film.name for film in settings.films_of("me")] == ["latest", "month", "year"]
+    assert [film.name for film in settings.films_of("anna")] == ["latest", "month"]
 
 
 @pytest.mark.parametrize("line", ["# anna wrote this", "# [a list]  of things", "# The key = value form", "#no_space=1"])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from photodiary.diary.reel_style import ReelStyle
 from photodiary.errors import BadConfig
 from photodiary.settings import PREFIX, Settings, find_config, load
 
@@ -121,6 +122,77 @@ def test_values_are_frozen(write: Write) -> None:
             setattr(table, name, getattr(table, name))
 
 
+# -- films -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_further_film_is_as_the_main_one_where_it_says_nothing(write: Write) -> None:
+    """What [films.NAME] leaves out is as in [film], and what it says is for it alone."""
+    settings = load(write(f'{ME}[film]\ncrf = 18\npick = "week"\n[films.month]\nof = "30 days"\npick = "all"\n[films.small]\nsize = 480\ndiaries = ["me"]\n'))
+    main, month, small = settings.films_of("me")
+    assert (main.name, main.of, main.style.crf, main.style.pick, main.style.size) == ("latest", "all", 18, "week", 0)
+    assert (month.name, month.of, month.style.crf, month.style.pick) == ("month", "30 days", 18, "all")
+    assert (small.name, small.of, small.style.crf, small.style.pick, small.style.size) == ("small", "all", 18, "week", 480)
+
+
+@pytest.mark.parametrize(
+    ("written", "speed"),
+    [("", "auto"), ("pace = 12", "12"), ('pace = "12"', "12"), ('pace = "60 s"', "60 s"), ("photos_per_second = 12", "12"), ("photos_per_second = 0", "auto"),
+     ('pace = "time"\nphotos_per_second = 12', "12")],
+)  # fmt: skip
+def test_a_pace_may_be_a_number_or_have_its_older_name(write: Write, written: str, speed: str) -> None:
+    """Configurations that say photos_per_second go on as they were; a pace may stand there with or without quotes."""
+    assert load(write(f"{ME}[film]\n{written}\n")).film.speed == speed
+
+
+def test_a_pace_of_ones_own_is_not_overruled_from_above(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further film's pace counts whatever the main film says by the older name, and one in the environment whatever the file says."""
+    path = write(f"{ME}[film]\nphotos_per_second = 12\n[films.a]\npace = 6\n[films.b]\n")
+    assert [film.style.speed for film in load(path).films_of("me")] == ["12", "6", "12"]
+    monkeypatch.setenv("PHOTODIARY_FILM__PACE", "20")
+    monkeypatch.setenv("PHOTODIARY_FILMS__B__PACE", "time")
+    assert [film.style.speed for film in load(path).films_of("me")] == ["20", "6", "time"]
+
+
+def test_films_may_stand_in_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PHOTODIARY_FILMS__NAME__KEY makes or changes a further film; a misspelt key of it is told."""
+    path = write(f'{ME}[films.month]\nof = "30 days"\n')
+    monkeypatch.setenv("PHOTODIARY_FILMS__MONTH__CRF", "30")
+    monkeypatch.setenv("PHOTODIARY_FILMS__YEAR__OF", "year")
+    monkeypatch.setenv("PHOTODIARY_FILMS__YEAR__DIARIES", '["me"]')
+    _, month, year = load(path).films_of("me")
+    assert (month.of, month.style.crf, year.of, year.style.crf) == ("30 days", 30, "year", 20)
+    monkeypatch.setenv("PHOTODIARY_FILMS__YEAR__FO", "all")
+    assert problems(path)[0].startswith("environment variable PHOTODIARY_FILMS__YEAR__FO: is not a setting")
+
+
+def test_what_a_film_has_from_the_main_one_is_told_once(write: Write) -> None:
+    """A mistake in [film] is not told again for every film that is made like it; what they add of their own is."""
+    told = problems(write(f'{ME}[film]\ncrf = 99\nfps = "many"\n[films.a]\n[films.b]\nof = "week"\n'))
+    assert sorted(line.split(":")[0] for line in told) == ["film.fps"]
+    told = problems(write(f'{ME}[film]\ncrf = 99\n[films.a]\n[films.b]\nof = "week"\n'))
+    assert sorted(line.split(":")[0] for line in told) == ["film.crf", "films.b.of"]
+
+
+def test_a_day_of_birth_may_be_written_as_toml_writes_days(write: Write) -> None:
+    """With or without quotes, it is the same day."""
+    assert load(write(f"{ME}born = 1990-04-17\n")).diary["me"].born == load(write(f'{ME}born = "1990-04-17"\n')).diary["me"].born == "1990-04-17"
+
+
+def test_a_film_that_writes_ages_needs_a_day_of_birth(write: Write) -> None:
+    """Without it the configuration is refused, at the diary that lacks it."""
+    told = problems(write(f'{ME}[films.baby]\nstamp = "age"\n'))
+    assert told == ['diary.me.born: [films.baby] writes the age into the picture; add the day of birth, such as "1990-04-17"']
+    assert load(write(f'{ME}born = "1990-04-17"\n[films.baby]\nstamp = "age"\n')).films_of("me")[1].style.stamp == "age"
+
+
+@pytest.mark.parametrize("line", ['stamp = "date"\nlanguage = "tlh"', 'chapters = "year"\nlanguage = "../en"', 'stamp = "date"\nstamp_format = "\'d"'])
+def test_a_language_or_format_that_there_is_not_is_told(write: Write, line: str) -> None:
+    """Whether dates can be written so is found out when the file is read, not in the film."""
+    key = line.rpartition("\n")[2].split(" ")[0]
+    told = problems(write(f"{ME}[film]\n{line}\n"))
+    assert len(told) == 1 and told[0].startswith(f"film.{key}: ")
+
+
 # -- problems ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +201,7 @@ def test_values_are_frozen(write: Write) -> None:
     [
         ("colour = 3\n" + ME, "colour: is not a setting; known are timezone, state, diary, "),
         (ME + "[flim]\ncrf = 3\n", "flim: is not a setting; known are "),
-        (ME + "[film]\ncfr = 3\n", "film.cfr: is not a setting; known are photos_per_second, crf, preset"),
+        (ME + "[film]\ncfr = 3\n", "film.cfr: is not a setting; known are pace, photos_per_second, fps, "),
         (ME + 'inbx = "x"\n', "diary.me.inbx: is not a setting; known are inbox, archive, "),
         (ME + '[film]\ncrf = "good"\n', "film.crf: input should be a valid integer"),
         (ME + "[inbox]\nignore = 3\n", 'inbox.ignore: must be a list, such as ["one", "two"]'),
@@ -147,6 +219,15 @@ def test_values_are_frozen(write: Write) -> None:
         (ME + 'canvas = "big"\n', 'diary.me.canvas: canvas must be "auto", "1080x1350" or'),
         (ME + 'canvas = "81x100"\n', "diary.me.canvas: a picture format of 81x100 is not possible"),
         (ME + 'on_delete = "delete"\n', 'diary.me.on_delete: must be "keep" or "exclude"'),
+        (ME + '[films.month]\npcik = "day"\n', "films.month.pcik: is not a setting; known are pace, photos_per_second, fps, "),
+        (ME + '[films.month]\ncrf = "good"\n', "films.month.crf: input should be a valid integer"),
+        (ME + '[films.month]\nof = "4 weeks"\n', 'films.month.of: must be "all", "year" or a number of days such as "30 days"'),
+        (ME + '[films.month]\ndiaries = "me"\n', 'films.month.diaries: must be a list, such as ["one", "two"]'),
+        (ME + '[films.month]\ndiaries = ["you"]\n', "films.month.diaries: there is no diary of the name you; known are me"),
+        (ME + "[films]\ncrf = 3\n", "films.crf: input should be a dictionary"),
+        (ME + "[films.2024]\n", "films.2024: a film cannot be called so: "),
+        (ME + '[films."../x"]\n', "films.../x: a film's name has letters, digits, - and _ only"),
+        (ME + 'born = "May 1990"\n', 'diary.me.born: must be a past day written as "1990-04-17"'),
         (ME.replace("me", '"a/b"'), "diary.a/b: a diary's name has letters, digits, - and _ only"),
     ],
 )
@@ -172,7 +253,11 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
 
 RANGES = [
     "darkroom.workers = 65", "darkroom.memory_mb = 100", "darkroom.seconds = 0", "darkroom.max_megapixels = -1", "darkroom.max_megabytes = 0",
-    "film.photos_per_second = 0", "film.photos_per_second = 61", "film.crf = 41", "film.crf = -1", 'film.preset = "warp"',
+    "film.photos_per_second = -1", "film.photos_per_second = 61", 'film.pace = "fast"', "film.pace = 0", "film.pace = 61", "film.pace = 7.5",
+    "film.pace = true",
+    "film.fps = 50", 'film.pick = "best"', "film.crossfade = 1.1", "film.crossfade = nan", "film.hold_first = -1", "film.hold_last = 61", 'film.shape = "2:1"',
+    "film.size = 1081", "film.size = 2162", 'film.border = "red"', 'film.stamp = "name"', 'film.stamp_position = "left"', "film.stamp_size = 0.5",
+    'film.title = "two\\nlines"', 'film.chapters = "week"', 'film.codec = "av1"', "film.crf = 41", "film.crf = -1", 'film.preset = "warp"',
     "inbox.wait_until_unchanged = 0.4", "inbox.scan_every = 0.5", "inbox.scan_every = 3601", 'locate.device = "tpu"', "locate.threads = 129",
     "doubt.ask_above = 0", "doubt.leave_out_above = 2.9", "render.after_quiet_s = -1", "render.at_latest_s = 59", "render.first_after = 0",
     'render.at = "24:00"', 'render.at = "4:30"', 'align.canvas = "81x100"', 'align.canvas = "1080 x 1350"',
@@ -198,7 +283,7 @@ def test_a_value_out_of_range_is_told_by_table_and_key(write: Write, line: str) 
 
 def test_two_values_out_of_range_are_both_told(write: Write) -> None:
     """Also two problems of one table are told together."""
-    assert len(problems(write(f"{ME}[film]\ncrf = 99\nphotos_per_second = 0\n"))) == 2
+    assert len(problems(write(f"{ME}[film]\ncrf = 99\nphotos_per_second = 61\n"))) == 2
 
 
 @pytest.mark.parametrize("key", ["darkroom.seconds", "darkroom.max_megapixels", "render.after_quiet_s", "render.at_latest_s"])
@@ -367,8 +452,9 @@ def test_check_config_tells_all_problems_and_exits_78(write: Write) -> None:
     path = write(ME + '[film]\ncrf = "good"\ncfr = 3\n')
     done = check_config("--config", path)
     assert (done.returncode, done.stdout) == (78, "")
+    known = ", ".join(field.name for field in dataclasses.fields(ReelStyle))
     assert sorted(done.stderr.splitlines()) == [
-        f"{path}: film.cfr: is not a setting; known are photos_per_second, crf, preset",
+        f"{path}: film.cfr: is not a setting; known are {known}",
         f"{path}: film.crf: input should be a valid integer, unable to parse string as an integer",
     ]
 

@@ -67,6 +67,8 @@ def unsettled(diary: Diary, phone: Phone) -> str:
         return f"on their way: {', '.join(moving)}"
     if wronged := [f"{row['sha256'][:12]} ({row['reason']})" for row in rows if row["stage"] == Stage.QUARANTINED and row["sha256"] in phone.must]:
         return f"good photos in quarantine: {', '.join(wronged)}"
+    if strays := {path.name for path in (diary.archive / "originals").rglob("*") if path.is_file()} - {Path(row["original"]).name for row in rows if row["original"]}:
+        return f"originals without a row: {', '.join(sorted(strays))}"
     ledger = Ledger(diary.archive, writable=False)
     try:
         reel, canvas = reels.newest_reel(ledger), reels.current_canvas(ledger)

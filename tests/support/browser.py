@@ -17,12 +17,13 @@ from photodiary.diary.eyes import EyePair, Point
 pytest.importorskip("playwright", reason="`make test` installs it: pip install '.[browser]'")
 
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Error, Page, ViewportSize, sync_playwright
 
 PHONE: dict[str, Any] = {"viewport": ViewportSize(width=390, height=844), "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 DESK: dict[str, Any] = {"viewport": ViewportSize(width=1280, height=900)}
 SIZES = {"phone": PHONE, "desk": DESK}
 AXE = Path(AXE_FILE_PATH).read_text(encoding="utf-8")
+OVERTAKEN = ("is interrupted by another navigation", "net::ERR_ABORTED")  # in the words of Playwright: the page went elsewhere meanwhile
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -78,7 +79,19 @@ class Window:
         return url.startswith((self.base, "blob:", "data:"))
 
     def go(self, path: str) -> Page:
-        self.page.goto(self.base + path, wait_until="load")
+        """Open a page of ours.
+
+        A page's script that has just saved something goes on to another address when the answer is there, which may be in the middle of this: then once
+        more.  Any other trouble is raised, and so is this one when it stays.
+        """
+        for more in (2, 1, 0):
+            try:
+                self.page.goto(self.base + path, wait_until="load")
+                break
+            except Error as error:
+                if not more or not any(words in error.message for words in OVERTAKEN):
+                    raise
+                self.page.wait_for_load_state("load")
         return self.page
 
     def prefers(self, scheme: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from photodiary.run.status import gather, list_photos
 from photodiary.settings import load
+from tests.support.hatchery import Hatched, ours
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,25 +63,32 @@ class Diary:
         self.config = folder / "config.toml"
         self.config.write_text(config)
         self.log = folder / "daemon.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Hatched | None = None
         self._began = 0  # characters of the log before the newest start
-        program = folder / "photodiary-with-dots.py"
-        program.write_text(WITH_DOTS.format(root=str(ROOT), service=str(ROOT / "service")))
-        self.command = [sys.executable, "-m", "photodiary"] if real_model else [sys.executable, str(program)]
+        self._program, self._text = folder / "photodiary-with-dots.py", WITH_DOTS.format(root=str(ROOT), service=str(ROOT / "service"))
+        self._program.write_text(self._text)
+        self.command = [sys.executable, "-m", "photodiary"] if real_model else [sys.executable, str(self._program)]
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT / "service"), "CUDA_VISIBLE_DEVICES": "", "PYTHONFAULTHANDLER": "1"}
+        self._ordinary = dict(self.environment)
 
     def call(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """One verb, to its end."""
-        return self._called(self.command, arguments, timeout)
+        """One verb, to its end; with the dots unless told otherwise, and whatever the test has put into the program."""
+        return self._called(self.command, arguments, timeout, hatched=self._as_it_was(), dots=True)
 
     def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A verb that needs no locator, by the program as it is: whatever the daemon was started with is not loaded for it."""
-        return self._called([sys.executable, "-m", "photodiary"], arguments, 120)
+        return self._called([sys.executable, "-m", "photodiary"], arguments, 120, hatched=True, dots=False)
 
-    def _called(self, command: list[str], arguments: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, *arguments, "--config", str(self.config)], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
-        )
+    def _as_it_was(self) -> bool:
+        """Whether no test has put anything into the program, or before it."""
+        return self.command == [sys.executable, str(self._program)] and self._program.read_text() == self._text
+
+    def _called(self, command: list[str], arguments: Sequence[str], timeout: float, *, hatched: bool, dots: bool) -> subprocess.CompletedProcess[str]:
+        """hatched: a process that has loaded the program already will do; where the environment has a say in what is loaded, none does."""
+        arguments = [*arguments, "--config", str(self.config)]
+        if hatched and (hatchery := ours(self._ordinary)).suits(self.environment):
+            return hatchery.run(arguments, self.environment, timeout, dots=dots)
+        return subprocess.run([*command, *arguments], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
 
     def status(self) -> dict[str, Any]:
         done = self.ask("status", "--json")
@@ -101,7 +109,11 @@ class Diary:
     def start(self) -> None:
         self._began = len(self.told())
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen([*self.command, "run", "--config", str(self.config)], env=self.environment, stderr=log, stdout=log)
+            arguments = ["run", "--config", str(self.config)]
+            if self._as_it_was() and (hatchery := ours(self._ordinary)).suits(self.environment):
+                self._process = hatchery.start(arguments, self.environment, (log.fileno(), log.fileno()), dots=True)
+            else:
+                self._process = subprocess.Popen([*self.command, *arguments], env=self.environment, stderr=log, stdout=log)
 
     @property
     def alive(self) -> bool:

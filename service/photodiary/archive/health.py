@@ -27,13 +27,13 @@ class Found:
 
 def files(archive: Archive) -> Iterator[Found]:
     """Everything in originals, frames, films, work and drop, but for the tag that says what work/ is, rooms in use, and what the page may be receiving."""
-    for folder in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK, layout.DROP):
+    for folder in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.SEGMENTS, layout.WORK, layout.DROP):
         for base, rooms, names in os.walk(archive.root / folder):
             rooms[:] = sorted(room for room in rooms if not (room.startswith(TEMPORARY) and in_use(Path(base, room))))
             for name in sorted(names):
                 path = os.path.join(base, name)
                 relative = os.path.relpath(path, archive.root)
-                if relative == f"{layout.WORK}/{TAG}":
+                if relative in (f"{layout.WORK}/{TAG}", f"{layout.SEGMENTS}/{TAG}"):
                     continue
                 try:
                     changed_at = os.lstat(path).st_mtime

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from photodiary.archive import films, layout
+from photodiary.archive import films, layout, segments
 from photodiary.archive.store import LEFT_OVER_S, TEMPORARY, sweep_rooms
 from photodiary.errors import StorageTrouble, require
 
@@ -106,6 +106,7 @@ class Reserve:
             if path.is_file() and time.time() - path.stat().st_mtime > LEFT_OVER_S:
                 yield path
         yield from films.old(self.root)
+        yield from segments.files(self.root)
 
     def _free(self) -> int:
         return _free_and_kept(self.root, self.config)[0]

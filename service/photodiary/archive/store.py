@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,14 +32,15 @@ class Archive:
         """Make the folders.  Raises StorageTrouble."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folders = [self.root / name for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.WORK, layout.DROP)]
+            folders = [self.root / name for name in (layout.ORIGINALS, layout.FRAMES, layout.FILMS, layout.SEGMENTS, layout.WORK, layout.DROP)]
             if not all(folder.is_dir() for folder in folders):
                 for folder in folders:
                     folder.mkdir(exist_ok=True, mode=0o700)
                 sync_folder(self.root)
-            tag = self.root / layout.WORK / "CACHEDIR.TAG"  # not in frames/, which holds frames and nothing else
-            if not tag.exists() or tag.stat().st_size != len(CACHEDIR_TAG):
-                _tag(tag)
+            for made in (layout.SEGMENTS, layout.WORK):  # not in frames/, which holds frames and nothing else
+                tag = self.root / made / "CACHEDIR.TAG"
+                if not tag.exists() or tag.stat().st_size != len(CACHEDIR_TAG):
+                    _tag(tag)
         except OSError as error:
             raise StorageTrouble(f"{self.root}: the archive cannot be used: {error.strerror}") from error
 
@@ -123,11 +124,11 @@ class Archive:
         """Remove the rooms of processes that are gone.  Returns which."""
         return sweep_rooms(self.root)
 
-    def remove_films(self, *, newest: bool) -> None:
-        """Remove every film that was made before the newest one, with `newest` that too.  Raises StorageTrouble."""
+    def remove_films(self, keep: Collection[str]) -> None:
+        """Remove every film but those at these paths.  Raises StorageTrouble."""
         try:
             for path in self._files(layout.FILMS):
-                if newest or str(path.relative_to(self.root)) != layout.LATEST:
+                if str(path.relative_to(self.root)) not in keep:
                     path.unlink(missing_ok=True)
                     sync_folder(path.parent)
         except OSError as error:
@@ -141,7 +142,7 @@ class Archive:
             if path.name.startswith(TEMPORARY) or (path.suffix == ".jpg" and relative not in known_frames):
                 path.unlink(missing_ok=True)
                 removed.append(relative)
-        for folder in (layout.ORIGINALS, layout.WORK, layout.FILMS):
+        for folder in (layout.ORIGINALS, layout.WORK, layout.FILMS, layout.SEGMENTS):
             for path in self._files(folder):
                 if path.name.startswith(TEMPORARY):
                     path.unlink(missing_ok=True)

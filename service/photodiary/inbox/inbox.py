@@ -272,3 +272,7 @@ class Inbox:
         if any(not self._is_waiting(path, pending, now) for path, pending in list(self._pending.items())):
             return 0.0
         return max(1e-3, clock - max(self._busy_at, self._first_scan))
+
+    def all_known(self, now: float, clock: float) -> bool:
+        """Whether what lies in the inbox has been looked at, and all of it that can be is taken in."""
+        return self.problem is None and math.isfinite(self.scanned_at) and self.quiet_s(now, clock) > 0

@@ -38,6 +38,12 @@ def forgotten(ledger: Ledger) -> dict[Digest, Forgotten]:
     return {Digest(row["sha256"]): Forgotten(row["erased_at"] is not None, row["done_at"] is not None, row["row_id"] is not None) for row in rows}
 
 
+def originals(ledger: Ledger) -> set[str]:
+    """Every original that a row names, as a path below the archive."""
+    with ledger.read() as db:
+        return {row[0] for row in db.execute("SELECT original FROM photos WHERE original IS NOT NULL")}
+
+
 def send_back(ledger: Ledger, frame: str) -> None:
     """A frame is missing or damaged: one that is in the film is made again; one that is not, once its photo is put back."""
     reels.frame_lost(ledger, frame)

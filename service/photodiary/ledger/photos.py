@@ -70,9 +70,9 @@ class NewPhoto:
     signature: Signature | None = None
 
 
-def _select(db: Connection) -> str:
+def _select(db: Connection, near: datetime | None = None) -> str:
     return f"""SELECT photos.*, s.by, s.left_x, s.left_y, s.right_x, s.right_y, s.expected_error, s.reason AS s_reason, s.faces,
-        {takes.shows(db)} AS in_film, {COULD_SHOW} AS could_show, {faced.COLUMNS} FROM photos
+        {takes.shows(db, near)} AS in_film, {COULD_SHOW} AS could_show, {faced.COLUMNS} FROM photos
         LEFT JOIN sightings s ON s.id = photos.sighting_id {faced.joined(db)}"""
 
 
@@ -165,8 +165,12 @@ def find(ledger: Ledger, sha256: Digest) -> PhotoRow | None:
 
 def find_within(db: Connection, sha256: Digest) -> PhotoRow | None:
     """`find` inside a transaction."""
-    row = db.execute(f"{_select(db)} WHERE sha256 = ?", (sha256,)).fetchone()
-    return None if row is None else _row(row)
+    row = db.execute("SELECT taken_wall FROM photos WHERE sha256 = ?", (sha256,)).fetchone()
+    return None if row is None else _row(db.execute(f"{_select(db, _wall(row))} WHERE sha256 = ?", (sha256,)).fetchone())
+
+
+def _wall(row: Row) -> datetime | None:
+    return None if row["taken_wall"] is None else datetime.fromisoformat(row["taken_wall"])
 
 
 def those_within(db: Connection, condition: str, values: Sequence[str | float]) -> list[PhotoRow]:
@@ -197,16 +201,16 @@ def claim(ledger: Ledger, stage: Stage, now: float) -> PhotoRow | None:
     A photo that breaks whoever works on it thus waits longer each time instead of becoming a crash loop.
     """
     with ledger.read() as db:
-        first = "SELECT id FROM photos WHERE stage = ? AND next_try <= ? ORDER BY frame IS NOT NULL, id LIMIT 1"
-        query = f"{_select(db)} WHERE photos.id = ({first})"
+        query = "SELECT sha256 FROM photos WHERE stage = ? AND next_try <= ? ORDER BY frame IS NOT NULL, id LIMIT 1"
         if db.execute(query, (stage, now)).fetchone() is None:
             return None
     with ledger.write() as db:
         row = db.execute(query, (stage, now)).fetchone()
-        if row is None:
+        photo = None if row is None else find_within(db, Digest(row["sha256"]))
+        if photo is None:
             return None
-        db.execute("UPDATE photos SET tries = tries + 1, next_try = ? WHERE id = ?", (now + retry_wait(row["tries"] + 1), row["id"]))
-    return _row(row)
+        db.execute("UPDATE photos SET tries = tries + 1, next_try = ? WHERE id = ?", (now + retry_wait(photo.tries + 1), photo.id))
+    return photo
 
 
 def waiting(ledger: Ledger, stage: Stage) -> int:

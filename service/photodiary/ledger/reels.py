@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from photodiary.diary.canvas import Canvas, Framed, Matrix
 from photodiary.diary.eyes import EyePair, Point
-from photodiary.diary.photo import Stage
-from photodiary.ledger import faced, takes
+from photodiary.diary.photo import Digest, Stage
+from photodiary.diary.reel import MAIN_FILM
+from photodiary.ledger import faced, looks, takes
 from photodiary.ledger.photos import COULD_SHOW, FILM_ORDER, PhotoRow, move
-from photodiary.ledger.store import Ledger
+from photodiary.ledger.store import Connection, Ledger, Row
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class ReelRow:
     bytes: int
     rendered_at: float
     sha256: str | None = None  # of the file; None for a film that was made before this was noted
+    pace: float | None = None  # photos a second; None for no even one, or not noted
 
 
 def all_canvases(ledger: Ledger) -> list[CanvasRow]:
@@ -119,6 +123,43 @@ def film_frames(ledger: Ledger, canvas_id: int) -> list[str]:
         return [row[0] for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class FilmPhoto:
+    """One photo of the film.  wall: wall clock where it was taken; tone: what its frame looks like (diary/tone.py), None while that is not measured.
+
+    matrix: upright original to frame, pixel centres at integers in both; width, height: of the upright original, pixels.
+    """
+
+    sha256: Digest
+    frame: str
+    wall: datetime
+    tone: tuple[float, ...] | None
+    matrix: Matrix | None
+    width: int | None
+    height: int | None
+
+
+def film_photos(ledger: Ledger, canvas_id: int) -> list[FilmPhoto]:
+    """The photos of `film_frames`, in the same order, with what the film needs to know of each."""
+    with ledger.read() as db:
+        tone, joined = ("looks.tone", looks.JOINED) if looks.known(db) else ("NULL", "")
+        rows = db.execute(
+            f"SELECT sha256, photos.frame, taken_wall, {tone}, matrix, width, height FROM photos {joined}"
+            f" WHERE {takes.shows(db)} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}",
+            (canvas_id,),
+        ).fetchall()
+    tones, matrices = _parsed([row[3] for row in rows]), _parsed([row[4] for row in rows])
+    return [
+        FilmPhoto(Digest(row[0]), row[1], datetime.fromisoformat(row[2]), tone and tuple(tone), matrix and (tuple(matrix[0]), tuple(matrix[1])), row[5], row[6])
+        for row, tone, matrix in zip(rows, tones, matrices, strict=True)
+    ]
+
+
+def _parsed(texts: list[str | None]) -> list[Any]:
+    """Many small JSON texts at once; None stays None."""
+    return list(json.loads(f"[{','.join('null' if text is None else text for text in texts)}]"))
+
+
 def film_position(ledger: Ledger, photo: PhotoRow) -> int | None:
     """Which frame of the film a photo is, counted from 1; None for one that does not show."""
     with ledger.read() as db:
@@ -146,41 +187,77 @@ class FilmNews:
 
 def film_news(ledger: Ledger) -> FilmNews:
     with ledger.read() as db:
-        since = db.execute("SELECT max(rendered_at) FROM reels").fetchone()[0] or 0.0
+        since = db.execute("SELECT max(rendered_at) FROM reels WHERE path = ?", (MAIN_FILM,)).fetchone()[0] or 0.0
         row = db.execute(
-            f"SELECT count(*), sum(framed_at > ?), min(CASE WHEN framed_at > ? THEN framed_at END), max(CASE WHEN framed_at > ? THEN framed_at END)"
+            "SELECT count(*), sum(framed_at > ?), min(CASE WHEN framed_at > ? THEN framed_at END), max(CASE WHEN framed_at > ? THEN framed_at END),"
+            " sum(tries <= 3 AND (stage = 'located' OR canvas_id <> (SELECT max(id) FROM canvases)))"
             f" FROM photos WHERE {takes.shows(db)}",
             (since, since, since),
         ).fetchone()
-        remaking = db.execute(
-            f"SELECT count(*) FROM photos WHERE {takes.shows(db)} AND tries <= 3 AND (stage = 'located' OR canvas_id <> (SELECT max(id) FROM canvases))"
-        ).fetchone()[0]
-    return FilmNews(row[0], row[1] or 0, row[2], row[3], remaking)
+    return FilmNews(row[0], row[1] or 0, row[2], row[3], row[4] or 0)
 
 
-def publish_reel(ledger: Ledger, reel: ReelRow, shows: Sequence[str] = ()) -> None:
-    """shows: the frames of the film in its order; only the newest film's are kept, so that none is known of a photo that is forgotten."""
+def publish_reel(ledger: Ledger, reel: ReelRow, shows: Sequence[str] = (), segments: Sequence[str] = (), starts: Sequence[float] = ()) -> None:
+    """shows: the frames of the film in its order; segments: fingerprints; starts: when each photo is first seen, seconds, where they are not shown equally
+    long.  Only those of the newest film of a path are kept, so that none is known of a photo that is forgotten."""
     with ledger.write() as db:
-        db.execute("UPDATE reels SET shows = NULL WHERE shows IS NOT NULL")
+        _forget_order(db, reel.path)
         db.execute(
-            "INSERT INTO reels (path, frames, seconds, fingerprint, bytes, rendered_at, sha256, shows) VALUES (?,?,?,?,?,?,?,?)",
-            (reel.path, reel.frames, reel.seconds, reel.fingerprint, reel.bytes, reel.rendered_at, reel.sha256, json.dumps(list(shows)) if shows else None),
-        )
+            "INSERT INTO reels (path, frames, seconds, fingerprint, bytes, rendered_at, sha256, shows, segments, starts, pace) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                reel.path, reel.frames, reel.seconds, reel.fingerprint, reel.bytes, reel.rendered_at, reel.sha256,
+                json.dumps(list(shows)) if shows else None, json.dumps(list(segments)) if segments else None,
+                json.dumps(list(starts)) if starts else None, reel.pace,
+            ),
+        )  # fmt: skip
 
 
-def shown_by_newest(ledger: Ledger) -> list[str]:
-    """The frames of the newest film, in its order, as their paths were when it was made; empty where that was not noted."""
+def film_gone(ledger: Ledger, path: str) -> None:
+    """A film that no configuration asks for any more was removed."""
+    with ledger.write() as db:
+        _forget_order(db, path)
+        db.execute("DELETE FROM reels WHERE path = ?", (path,))
+
+
+def _forget_order(db: Connection, path: str) -> None:
+    db.execute("UPDATE reels SET shows = NULL, segments = NULL, starts = NULL WHERE path = ?", (path,))
+
+
+def shown_by_newest(ledger: Ledger, path: str = MAIN_FILM) -> list[str]:
+    """The frames of the newest film of a path, in its order, as their paths were when it was made; empty where that was not noted."""
+    return [str(frame) for frame in _listed(ledger, path, "shows")]
+
+
+def starts_of_newest(ledger: Ledger, path: str = MAIN_FILM) -> list[float]:
+    """When each photo of the newest film of a path is first seen, in seconds; empty where all are shown equally long."""
+    return [float(start) for start in _listed(ledger, path, "starts")]
+
+
+def segments_of_newest(ledger: Ledger, path: str = MAIN_FILM) -> list[str]:
+    """Fingerprints of the segments of the newest film of a path; empty where that was not noted."""
+    return [str(fingerprint) for fingerprint in _listed(ledger, path, "segments")]
+
+
+def _listed(ledger: Ledger, path: str, column: str) -> list[Any]:
     with ledger.read() as db:
-        row = db.execute("SELECT * FROM reels ORDER BY id DESC LIMIT 1").fetchone()
-    if row is None or "shows" not in row.keys() or row["shows"] is None:  # noqa: SIM118 - a reader may meet an older diary
+        row = db.execute("SELECT * FROM reels WHERE path = ? ORDER BY id DESC LIMIT 1", (path,)).fetchone()
+    if row is None or column not in row.keys() or row[column] is None:  # noqa: SIM118 - a reader may meet an older diary
         return []
-    return [str(path) for path in json.loads(row["shows"])]
+    return list(json.loads(row[column]))
 
 
-def newest_reel(ledger: Ledger) -> ReelRow | None:
+def newest_reels(ledger: Ledger) -> dict[str, ReelRow]:
+    """The newest film of each path."""
     with ledger.read() as db:
-        row = db.execute("SELECT * FROM reels ORDER BY id DESC LIMIT 1").fetchone()
-    if row is None:
-        return None
-    digest = row["sha256"] if "sha256" in row.keys() else None  # noqa: SIM118 - a reader may meet a diary that no program since has opened for writing
-    return ReelRow(row["path"], row["frames"], row["seconds"], row["fingerprint"], row["bytes"], row["rendered_at"], digest)
+        rows = db.execute("SELECT * FROM reels WHERE id IN (SELECT max(id) FROM reels GROUP BY path)").fetchall()
+    return {row["path"]: _reel(row) for row in rows}
+
+
+def newest_reel(ledger: Ledger, path: str = MAIN_FILM) -> ReelRow | None:
+    return newest_reels(ledger).get(path)
+
+
+def _reel(row: Row) -> ReelRow:
+    columns = row.keys()  # a reader may meet a diary that no program since has opened for writing
+    newer = [row[column] if column in columns else None for column in ("sha256", "pace")]
+    return ReelRow(row["path"], row["frames"], row["seconds"], row["fingerprint"], row["bytes"], row["rendered_at"], newer[0], newer[1])

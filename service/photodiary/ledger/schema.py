@@ -190,4 +190,29 @@ def film_order(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE reels ADD COLUMN shows TEXT")  # JSON: the frames' paths; NULL for older films
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes, facings, film_order)
+def films(db: sqlite3.Connection) -> None:
+    """What frames look like, what happens between two of them, and of films: their segments, pace and quality."""
+    db.execute(
+        """CREATE TABLE looks (
+    photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+    frame TEXT NOT NULL,         -- the frame that was measured; another one is measured anew
+    tone TEXT NOT NULL,          -- JSON, numbers of diary/tone.py
+    marks TEXT NOT NULL,         -- JSON, numbers of diary/picking.py
+    eyes BLOB,                   -- small grey pictures of both eyes
+    score REAL                   -- the higher, the rather it is picked; NULL: not known yet
+) STRICT"""
+    )
+    db.execute("CREATE INDEX looks_score ON looks (photo_id, score)")  # all scores without reading the pictures beside them
+    db.execute(
+        """CREATE TABLE transitions (
+    before TEXT NOT NULL, after TEXT NOT NULL,   -- frames that follow one another in a film
+    measured TEXT NOT NULL,      -- JSON
+    PRIMARY KEY (before, after)
+) STRICT, WITHOUT ROWID"""
+    )
+    # Of the newest film of a path only, JSON: fingerprints; when each photo is first seen, NULL where each is shown equally long.  Photos a second.  JSON.
+    for column in ("segments TEXT", "starts TEXT", "pace REAL", "quality TEXT"):
+        db.execute(f"ALTER TABLE reels ADD COLUMN {column}")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes, facings, film_order, films)

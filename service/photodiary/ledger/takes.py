@@ -8,7 +8,7 @@ from datetime import datetime
 
 from photodiary.diary.photo import Digest
 from photodiary.diary.takes import CAMERA, Look, one_moment, superseded
-from photodiary.ledger import verdicts
+from photodiary.ledger import picks, verdicts
 from photodiary.ledger.store import Connection, Ledger, Row
 
 SINCE = 4  # the version of the database that brought them
@@ -22,25 +22,44 @@ def could_show(photos: str = "photos") -> str:
 # The last word of a person about a picture counts for all photos that differ from it in metadata only.
 _LEFT_OUT = f"""coalesce((SELECT v.kind FROM verdicts v JOIN photos x ON x.id = v.photo_id WHERE x.take = t.take AND x.picture = t.picture
     AND v.kind IN {verdicts.IN_OR_OUT} AND {verdicts.standing("v", "verdict")} ORDER BY v.id DESC LIMIT 1), '') IN {tuple(verdicts.OUT)}"""
-# More pixels, then more bytes: a messenger's copy has fewer of either.  Of equal pictures the one that a person said something about, then the newest.
-# Of all moments at once, so that a query over all photos finds them a single time.
+# The one that a person chose; more pixels, then more bytes: a messenger's copy has fewer of either.  Of equal pictures the one that a person said
+# something about, then the newest.  Of all moments at once, so that a query over all photos finds them a single time.
+_CHOSEN = f"(SELECT max(v.id) FROM verdicts v WHERE v.photo_id = t.id AND v.kind = '{verdicts.PICKED}' AND {verdicts.standing('v', 'verdict')})"
 _FIRSTS = f"""SELECT id FROM (SELECT t.id, row_number() OVER (PARTITION BY t.take
-    ORDER BY t.superseded, t.width * t.height DESC, (SELECT max(x.bytes) FROM photos x WHERE x.take = t.take AND x.picture IS t.picture) DESC, t.picture,
-    t.taken_from IS 'person' DESC, t.sighting_id IN (SELECT s.id FROM sightings s WHERE s.by IN ('placed', 'confirmed')) DESC, t.id DESC) AS place
-    FROM photos t WHERE t.take IS NOT NULL AND {could_show("t")} AND NOT {_LEFT_OUT}) WHERE place = 1"""
-_SHOWS = f"({could_show()} AND (photos.take IS NULL OR photos.id IN ({_FIRSTS})))"
+    ORDER BY {_CHOSEN} DESC, t.superseded, t.width * t.height DESC,
+    (SELECT max(x.bytes) FROM photos x WHERE x.take = t.take AND x.picture IS t.picture) DESC, t.picture,
+    t.taken_from IS 'person' DESC, EXISTS (SELECT 1 FROM sightings s WHERE s.id = t.sighting_id AND s.by IN ('placed', 'confirmed')) DESC, t.id DESC) AS place
+    FROM photos t{{0}} WHERE t.take IS NOT NULL AND {could_show("t")} AND NOT {_LEFT_OUT}{{1}}) WHERE place = 1"""
+
+_ALL_FIRSTS = _FIRSTS.format("", "")
 
 
-def shows(db: Connection) -> str:
-    """A condition: a row of `photos` is in the film.  Of the takes of one moment that could show, one does."""
-    return _SHOWS if _known(db) else f"({could_show()})"
+def shows(db: Connection, near: datetime | None = None, pick: str | None = None) -> str:
+    """A condition: a row of `photos` is in the film.  Of the takes of one moment that could show, one does; of them the best of each period.
+
+    near: the rows that are asked about were taken at this wall clock: much quicker in a large diary.  pick: another one than is in force.
+    """
+    if not _known(db):
+        return f"({could_show()})"
+    pick = picks.in_force(db) if pick is None else pick
+    within, firsts = "", _ALL_FIRSTS
+    if near is not None:
+        start, end = picks.bounds(pick, near)
+        period = f"SELECT n.%s FROM photos n INDEXED BY photos_order WHERE n.taken_wall >= '{start}' AND n.taken_wall < '{end}'"
+        within, firsts = f" AND t.id IN ({period % 'id'})", _FIRSTS.format(" INDEXED BY photos_take", f" AND t.take IN ({period % 'take'})")
+    if pick == picks.ALL:
+        return f"({could_show()} AND (photos.take IS NULL OR photos.id IN ({firsts})))"
+    candidates = f"{could_show('t')} AND (t.take IS NULL OR t.id IN ({firsts})){within}"
+    return f"(photos.id IN ({picks.best(pick, candidates)}))"
 
 
 def overshadowed(db: Connection) -> str:
-    """A condition: another photo of the same moment as a row of `photos` is in the film."""
+    """A condition: another photo of the same moment as a row of `photos` is in the film, or of the same day where one photo stands for it."""
     if not _known(db):
         return "0"
-    return f"(photos.take IS NOT NULL AND photos.id NOT IN ({_FIRSTS}) AND photos.take IN (SELECT f.take FROM photos f WHERE f.id IN ({_FIRSTS})))"
+    firsts = _ALL_FIRSTS
+    moment = f"photos.take IS NOT NULL AND photos.id NOT IN ({firsts}) AND photos.take IN (SELECT f.take FROM photos f WHERE f.id IN ({firsts}))"
+    return f"({moment})" if picks.in_force(db) == picks.ALL else f"(({moment}) OR ({could_show()} AND NOT {shows(db)}))"
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,7 @@ def of(ledger: Ledger, sha256: Digest) -> Moment:
     with ledger.read() as db:
         if not _known(db):
             return Moment([], None)
-        first = db.execute(f"SELECT sha256 FROM photos WHERE take = (SELECT take FROM photos WHERE sha256 = ?) AND id IN ({_FIRSTS})", (sha256,)).fetchone()
+        first = db.execute(f"SELECT sha256 FROM photos WHERE take = (SELECT take FROM photos WHERE sha256 = ?) AND id IN ({_ALL_FIRSTS})", (sha256,)).fetchone()
         rows = db.execute("SELECT o.sha256 FROM photos p JOIN photos o ON o.take = p.take AND o.id <> p.id WHERE p.sha256 = ? ORDER BY o.id", (sha256,))
         return Moment([Digest(row[0]) for row in rows], None if first is None else Digest(first[0]))
 

@@ -10,6 +10,7 @@ from photodiary.ledger.store import Connection
 EXCLUDED, RESTORED, REDATED = "excluded", "restored", "redated"
 NOT_ME, NO_FACE = "not_me", "no_face"  # left out too, and why: nobody need be asked again
 DELETED, RETURNED = "deleted", "returned"  # from and to the inbox; a person's word about the photo itself goes before them
+PICKED = "picked"  # shows rather than the others of its day, or whatever period one photo stands for
 RETRACTED = "retracted"  # what was said about the photo is taken back: value names it
 
 IN_OR_OUT = (EXCLUDED, RESTORED, NOT_ME, NO_FACE)

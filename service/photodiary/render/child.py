@@ -16,10 +16,13 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from photodiary.diary.reel import ReelPlan
 from photodiary.errors import PhotodiaryError, RenderFailed, RenderStopped
+
+if TYPE_CHECKING:
+    from photodiary.render.making import Made
 
 POLL_SECONDS: Final = 0.2
 """How long a stop may go unnoticed."""
@@ -34,23 +37,25 @@ def _unheard(done: int) -> None:
     pass
 
 
-def render_in_child(plan: ReelPlan, root: Path, target: Path, *, progress: Progress = _unheard, should_stop: Callable[[], bool], nice: int = 10) -> None:
-    """`film.encode` and `film.verify` in a child process at niceness `nice` (or the present one, if that is higher).
+def render_in_child(
+    plan: ReelPlan, root: Path, target: Path, *, full: bool = False, progress: Progress = _unheard, should_stop: Callable[[], bool], nice: int = 10
+) -> Made:
+    """`Making.make` in a child process at niceness `nice` (or the present one, if that is higher).
 
-    `progress` (frames taken in so far) and `should_stop` are called in this process, by the calling thread; the child dies
-    with that thread.  Unless this returns, there is no file at `target`.
+    `progress` (photos in segments so far) and `should_stop` are called in this process, by the calling thread; the child dies
+    with that thread.  Unless this returns, there is no file at `target`; the segments that were finished stay.
 
-    Raises what `encode` and `verify` raise (FrameBroken, StorageTrouble, BrokenFilm, RenderFailed), RenderFailed also when
+    Raises what `make` raises (FrameBroken, StorageTrouble, BrokenFilm, RenderFailed), RenderFailed also when
     the child dies, and RenderStopped within `POLL_SECONDS` of `should_stop()` becoming true.
     """
     context = multiprocessing.get_context("spawn")
     inbox, outbox = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(plan, root, target, nice, os.getpid(), outbox), name="render", daemon=True)
+    child = context.Process(target=_child, args=(plan, root, target, full, nice, os.getpid(), outbox), name="render", daemon=True)
     with inbox:
         try:
             with outbox:  # the child's end: closed here once it has it, so that its death ends the pipe
                 _start(child)
-            _follow(child, inbox, target, progress, should_stop)
+            made = _follow(child, inbox, target, progress, should_stop)
         except BaseException:
             if child.pid is not None:
                 child.kill()
@@ -59,6 +64,7 @@ def render_in_child(plan: ReelPlan, root: Path, target: Path, *, progress: Progr
                 target.unlink(missing_ok=True)
             raise
         child.join(JOIN_SECONDS)
+    return made
 
 
 def _start(child: BaseProcess) -> None:
@@ -73,40 +79,39 @@ def _start(child: BaseProcess) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _follow(child: BaseProcess, inbox: Connection, target: Path, progress: Progress, should_stop: Callable[[], bool]) -> None:
-    """Hear the child out: return when it says that it is done, raise what it says went wrong."""
+def _follow(child: BaseProcess, inbox: Connection, target: Path, progress: Progress, should_stop: Callable[[], bool]) -> Made:
+    """Hear the child out: return what it made, raise what it says went wrong."""
     while not should_stop():
         if not inbox.poll(POLL_SECONDS):
             continue
         try:
-            message: int | PhotodiaryError | None = inbox.recv()
+            message: int | PhotodiaryError | Made = inbox.recv()
         except (EOFError, OSError) as error:  # the pipe ends with the child
             child.join(JOIN_SECONDS)
             raise RenderFailed(f"The process that was making the film {target} died (exit code {child.exitcode}).") from error
-        if message is None:
-            return
         if isinstance(message, PhotodiaryError):
             raise message
+        if not isinstance(message, int):
+            return message
         progress(message)
     raise RenderStopped(f"Making the film {target} was stopped.")
 
 
-def _child(plan: ReelPlan, root: Path, target: Path, nice: int, parent: int, outbox: Connection) -> None:
-    """The child's life: tells `outbox` how many frames were taken in, then None, or the error."""
+def _child(plan: ReelPlan, root: Path, target: Path, full: bool, nice: int, parent: int, outbox: Connection) -> None:
+    """The child's life: tells `outbox` how many photos were taken in, then what it made, or the error."""
     _die_with(parent)
     os.nice(max(0, nice - os.nice(0)))
 
-    from photodiary.render import film  # here, so that the parent need not load PyAV
+    from photodiary.render.making import Making  # here, so that the parent need not load PyAV
 
     try:
-        film.encode(plan, root, target, outbox.send)
-        film.verify(target, plan)
+        made = Making(plan, root, outbox.send).make(target, full=full)
     except PhotodiaryError as error:
         outbox.send(error)
     except Exception as error:  # noqa: BLE001 - whatever it was, the parent must be told
         outbox.send(RenderFailed(f"The film {target} could not be made: {type(error).__name__}: {error}."))
     else:
-        outbox.send(None)
+        outbox.send(made)
 
 
 def _die_with(parent: int) -> None:

@@ -1,25 +1,36 @@
-"""The step from published frames to `films/latest.mp4`."""
+"""The step from published frames to the films of a diary, `films/latest.mp4` first."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
-from photodiary.archive import films, health, layout
+from photodiary.archive import films, health, layout, segments
 from photodiary.archive.reserve import FILM, Reserve
 from photodiary.archive.store import Archive, trouble
-from photodiary.diary.reel import ReelPlan, ReelStyle
+from photodiary.diary.filmset import FilmWish, parts
+from photodiary.diary.reel import ReelPlan
+from photodiary.diary.reel_style import ReelStyle
 from photodiary.ledger import reels
 from photodiary.ledger.store import Ledger
 from photodiary.render.child import render_in_child
+from photodiary.render.planning import Given, plan_of
 from photodiary.render.schedule import RenderConfig
 
+if TYPE_CHECKING:
+    from photodiary.render.making import Made
+
 log = structlog.get_logger()
+
+MAIN = (FilmWish("latest", ReelStyle()),)
 
 
 def _never() -> bool:
@@ -31,74 +42,132 @@ def _unheard(done: int) -> None:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """A film that should be there.  path: below the archive."""
+
+    name: str
+    path: str
+    plan: ReelPlan
+
+
+@dataclass(frozen=True)
 class Rendering:
-    """Makes the newest film of one diary."""
+    """Makes the films of one diary.  films: the main one first.  born: whose age is stamped."""
 
     diary: str
     ledger: Ledger
     archive: Archive
-    style: ReelStyle
+    films: tuple[FilmWish, ...] = MAIN
     should_stop: Callable[[], bool] = field(default=_never)
     zone: tzinfo = UTC
     keep_films: int = RenderConfig.keep_films
     reserve: Reserve | None = None
+    born: date | None = None
 
     def plan(self) -> ReelPlan | None:
-        """What the film would show now; None while there is no frame."""
-        row = reels.current_canvas(self.ledger)
-        if row is None:
-            return None
-        frames = reels.film_frames(self.ledger, row.id)
-        return ReelPlan(tuple(frames), row.canvas.width, row.canvas.height, self.style) if frames else None
+        """What the main film would show now; None while there is no frame."""
+        planned = next(self._planned(self.films[:1]), None)
+        return None if planned is None else planned.plan
 
-    def render(self, now: float, *, full: bool = False, progress: Callable[[int], None] = _unheard) -> reels.ReelRow | None:
-        """Make the film and publish it by rename; the old one stays playable until then, and where it shows the same it stays.
+    def plans(self) -> list[Planned]:
+        """All films that there should be now, the main one first; none while there is no frame."""
+        return list(self._planned(self.films))
 
-        Returns the newest film, None without any frame.  Raises RenderFailed, RenderStopped, BrokenFilm, FrameBroken, StorageTrouble.
+    def stale(self) -> bool:
+        """Whether another film should be there than is, although no new frame came: the style changed, or a photo left."""
+        planned = self.plans()
+        there = reels.newest_reels(self.ledger)
+        if not planned:
+            return False
+        return {film.path: film.plan.fingerprint for film in planned} != {path: reel.fingerprint for path, reel in there.items()}
+
+    def render(self, now: float, *, full: bool = False, only: str | None = None, progress: Callable[[int], None] = _unheard) -> reels.ReelRow | None:
+        """Make the films and publish each by rename; an old one stays playable until then, and where it shows the same it stays.
+
+        full: encode everything anew.  only: the name of one film.  Returns the newest main film, None without any frame.
+        Raises RenderFailed, RenderStopped, BrokenFilm, FrameBroken, StorageTrouble.
         """
-        plan = self.plan()
-        if plan is None:
-            return None
-        newest = reels.newest_reel(self.ledger)
-        film = self.archive.root / layout.LATEST
-        if newest is not None and newest.fingerprint == plan.fingerprint and not full and film.exists():
-            same = replace(newest, rendered_at=now)
-            reels.publish_reel(self.ledger, same, plan.frames)
-            films.thin_out(self.archive.root, self.keep_films)
-            return same
+        planned = self.plans()
+        for film in planned:
+            if only in (None, film.name):
+                self._make(film, now, full, progress)
+        self._tidy(planned)
+        return reels.newest_reel(self.ledger) if planned else None
+
+    def _planned(self, wanted: tuple[FilmWish, ...]) -> Iterator[Planned]:
+        row = reels.current_canvas(self.ledger)
+        photos = [] if row is None else reels.film_photos(self.ledger, row.id)
+        if row is None or not photos:
+            return
+        there = reels.newest_reels(self.ledger)
+        for wish in wanted:
+            for part in parts(wish.of, [photo.wall.date() for photo in photos]):
+                path = f"{layout.FILMS}/{wish.file(part.name)}"
+                before = there[path].pace if path in there else None
+                given = Given(row.canvas, wish.style, None if before is None else Fraction(before).limit_denominator(100), self.born)
+                yield Planned(wish.name, path, plan_of(photos[part.start : part.end], given))
+
+    def _make(self, film: Planned, now: float, full: bool, progress: Callable[[int], None]) -> None:
+        plan, newest, path = film.plan, reels.newest_reel(self.ledger, film.path), self.archive.root / film.path
+        if newest is not None and newest.fingerprint == plan.fingerprint and not full and path.exists():
+            self._note(replace(newest, rendered_at=now), plan)
+            return
         if self.reserve is not None:
             self.reserve.room_for(self._size(plan, newest), FILM)
         started = time.monotonic()
         temporary = self.archive.temporary(".mp4")
         try:
-            render_in_child(plan, self.archive.root, temporary, progress=progress, should_stop=self.should_stop)
-            size, digest = temporary.stat().st_size, health.digest_of_file(self.archive, str(temporary.relative_to(self.archive.root)))
-            self._keep(newest, now)
-            self.archive.adopt(temporary, layout.LATEST)
+            made = render_in_child(plan, self.archive.root, temporary, full=full, progress=progress, should_stop=self.should_stop)
+            if film.path == layout.LATEST:
+                self._keep(newest, now)
+            self.archive.adopt(temporary, film.path)
         except OSError as error:
-            raise trouble(film, error) from error
+            raise trouble(path, error) from error
         finally:
             with suppress(OSError):  # the next start removes it
                 temporary.unlink(missing_ok=True)
-        reel = reels.ReelRow(layout.LATEST, len(plan.frames), float(plan.seconds), plan.fingerprint, size, now, digest)
-        reels.publish_reel(self.ledger, reel, plan.frames)
+        pace = None if plan.pace is None else float(plan.pace)
+        reel = reels.ReelRow(film.path, len(plan.frames), float(plan.seconds), plan.fingerprint, made.bytes, now, made.sha256, pace)
+        self._note(reel, plan)
+        self._tell(reel, path, made, time.monotonic() - started)
+
+    def _note(self, reel: reels.ReelRow, plan: ReelPlan) -> None:
+        even = len(set(plan.durations)) == 1 and len(set(plan.shown)) == 1
+        starts = () if even else [round(begin / plan.timescale, 4) for begin in plan.begins]
+        reels.publish_reel(self.ledger, reel, plan.frames, [segment.fingerprint for segment in plan.segments], starts)
+
+    def _tidy(self, planned: list[Planned]) -> None:
+        """Films that no longer should be there go, and the segments that none needs."""
         films.thin_out(self.archive.root, self.keep_films)
+        paths = {film.path for film in planned}
+        for path in reels.newest_reels(self.ledger).keys() - paths:
+            if path != layout.LATEST:
+                self.archive.remove(path)
+                reels.film_gone(self.ledger, path)
+        if planned:
+            segments.thin_out(self.archive.root, {segment.fingerprint for film in planned for segment in film.plan.segments})
+        else:
+            segments.remove_all(self.archive.root)
+
+    def _tell(self, reel: reels.ReelRow, path: Path, made: Made, seconds: float) -> None:
+        encoded = "" if made.encoded in (0, reel.frames) else f", {made.encoded:,} of them encoded anew"
         log.info(
-            f"film of {reel.frames:,} photo{'s' if reel.frames != 1 else ''}, {clock(reel.seconds)} long, "
-            f"{reel.bytes / 1e6:.1f} MB, made in {time.monotonic() - started:.0f} s ({film})",
-            code="film.published", diary=self.diary, frames=reel.frames, seconds=reel.seconds, bytes=reel.bytes,
+            f"film of {reel.frames:,} photo{'s' if reel.frames != 1 else ''}{encoded}, {clock(reel.seconds)} long, "
+            f"{reel.bytes / 1e6:.1f} MB, made in {seconds:.0f} s ({path})",
+            code="film.published", diary=self.diary, frames=reel.frames, seconds=reel.seconds, bytes=reel.bytes, encoded=made.encoded,
         )  # fmt: skip
-        return reel
 
     def _size(self, plan: ReelPlan, newest: reels.ReelRow | None) -> int:
-        """About how large the film will be: the old one stays until the new one is whole."""
+        """About how much room the new film and its segments take: the old one stays until the new one is whole."""
+        known = segments.known(self.archive.root)
+        share = sum(len(segment.cells) for segment in plan.segments if segment.fingerprint not in known) / len(plan.frames)
         if newest is not None:
-            return int(1.25 * len(plan.frames) * newest.bytes / newest.frames)
+            return int((1.25 + share) * len(plan.frames) * newest.bytes / newest.frames)
         size = 0
         for frame in plan.frames:
             with suppress(OSError):  # a frame that is missing is told by who reads it
                 size += (self.archive.root / frame).stat().st_size
-        return size // 2  # a third of the frames was measured
+        return int((1 + share) * size / 2)  # a third of the frames was measured
 
     def _keep(self, newest: reels.ReelRow | None, now: float) -> None:
         """The film that is about to be replaced stays under the name of its day when that is over."""

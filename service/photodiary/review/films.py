@@ -13,7 +13,6 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from photodiary.archive import layout
-from photodiary.diary.reel import ReelPlan
 from photodiary.ledger import days, reels
 from photodiary.ledger.days import DayPhoto
 from photodiary.ledger.reels import ReelRow
@@ -64,7 +63,8 @@ def routes(site: Site) -> list[Route]:
             reel = reels.newest_reel(ledger)
             if reel is None:
                 raise HTTPException(404, "There is no film yet.")
-            return data({"version": version_of(reel), "frames": reel.frames, "seconds": reel.seconds, "photos": shown(site, ledger, diary, reel)})
+            starts, photos = reels.starts_of_newest(ledger), shown(ledger, diary)
+            return data({"version": version_of(reel), "frames": reel.frames, "seconds": reel.seconds, "starts": starts, "photos": photos})
 
     return [
         Route("/film", any_film), Route("/diary/{diary}/film", film), Route("/diary/{diary}/film.mp4", file), Route("/diary/{diary}/film.json", index),
@@ -76,14 +76,9 @@ def version_of(reel: ReelRow) -> str:
     return (reel.sha256 or reel.fingerprint)[:12]
 
 
-def shown(site: Site, ledger: Ledger, diary: Diary, reel: ReelRow) -> list[dict[str, Any] | None]:
-    """The photo at each position of this very film, None for one that is gone since; empty where the film's order is not known."""
+def shown(ledger: Ledger, diary: Diary) -> list[dict[str, Any] | None]:
+    """The photo at each position of the newest film, None for one that is gone since; empty where the film's order is not known."""
     frames = reels.shown_by_newest(ledger)
-    if not frames:  # made before that was noted: if it would be the same film now, its order is the ledger's
-        canvas = reels.current_canvas(ledger)
-        now = reels.film_frames(ledger, canvas.id) if canvas is not None else []
-        if canvas is not None and now and ReelPlan(tuple(now), canvas.canvas.width, canvas.canvas.height, site.style).fingerprint == reel.fingerprint:
-            frames = now
     starts = [found.group(1) if (found := DIGEST.search(PurePosixPath(frame).name)) else "" for frame in frames]
     known = days.dates_of(ledger, [start for start in starts if start])
     answer: list[dict[str, Any] | None] = []

@@ -24,7 +24,6 @@ from photodiary.darkroom.darkroom import Darkroom
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.eyes import DoubtConfig
 from photodiary.diary.photo import Digest
-from photodiary.diary.reel import ReelStyle
 from photodiary.errors import PhotodiaryError
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.review import paths
@@ -88,7 +87,6 @@ class Site:
     darkroom: Darkroom
     limits: DarkroomConfig
     doubt: DoubtConfig
-    style: ReelStyle
     state: Path
     status: Callable[[], dict[str, Any]]
     learn: Callable[[], str]

@@ -42,7 +42,7 @@ def film_made(ledger: Ledger, archive: Archive, reel: ReelRow | None, digests: l
     """
     if not digests:
         return
-    archive.remove_films(newest=reel is None)
+    archive.remove_films(() if reel is None else reels.newest_reels(ledger).keys())
     if reel is None:
         forgetting.no_film(ledger)
     forgetting.wipe(ledger, digests, time.time())

@@ -84,13 +84,13 @@ def _by_oneself(settings: Settings, name: str, diary: DiarySettings, ledger: Led
     """What the daemon would do about decisions."""
     from photodiary.archive.store import Archive
     from photodiary.ledger import reels
-    from photodiary.render.rendering import Rendering
     from photodiary.run import deciding
+    from photodiary.run.films import rendering_of
 
     archive = Archive(diary.archive)
     archive.prepare()
     archive.sweep(reels.frame_paths(ledger))
-    rendering = Rendering(name, ledger, archive, settings.film, zone=settings.zone(name), keep_films=settings.render.keep_films)
+    rendering = rendering_of(settings, name, ledger, archive)
     deciding.all_by_oneself(ledger, archive, settings.zone(name), rendering, show)
 
 

@@ -19,13 +19,14 @@ from photodiary.inbox.drop import Drop
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.inbox.intake import Intake
+from photodiary.inbox.strays import Strays
 from photodiary.ledger import photos, quarantine, reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.locate.views import Locator
-from photodiary.render.rendering import Rendering
 from photodiary.run import card, deciding
 from photodiary.run.filming import Filming
+from photodiary.run.films import rendering_of
 from photodiary.run.following import Following
 from photodiary.run.house import House
 from photodiary.run.lock import DaemonLock
@@ -106,9 +107,10 @@ class Engine:
             inbox=Inbox(settings.diary[name].inbox, settings.inbox, intake, excluding=settings.diary[name].on_delete == "exclude"),
             drop=Drop(archive, intake),
             importing=Importing(intake, settings.inbox.ignore),
+            strays=Strays(intake),
             locating=Locating(name, ledger, archive, self.darkroom, self.locator, settings.doubt, spent),
             aligning=Aligning(name, ledger, archive, self.darkroom, settings.align_of(name), spent),
-            rendering=Rendering(name, ledger, archive, settings.film, self.stopping.is_set, zone, settings.render.keep_films, reserve),
+            rendering=rendering_of(settings, name, ledger, archive, should_stop=self.stopping.is_set, reserve=reserve),
         )  # fmt: skip
 
     def start(self) -> None:
@@ -162,6 +164,8 @@ class Engine:
                 return False
             if wishes.oldest_open(house.ledger, *WISHES) is not None or self._flowing(house, now):
                 return False
+            if house.strays.waiting and house.inbox.all_known(now, clock):
+                return False
         return not self._scan_wanted.is_set()
 
     @staticmethod
@@ -204,7 +208,12 @@ class Engine:
             wishes.report(house.ledger, wish.id, {"done": 0})
         elif wish is not None and house.inbox.quiet_s(time.time(), clock) > 0:
             wishes.fulfil(house.ledger, wish.id, {}, time.time())
-        return house.inbox.step(time.time(), time.monotonic()) or house.drop.step(time.time()) or house.importing.step(time.time())
+        try:
+            worked = house.inbox.step(time.time(), time.monotonic()) or house.drop.step(time.time()) or house.importing.step(time.time())
+        except StorageTrouble:
+            house.strays.look_again()  # it may have come between a photo's copy and its row
+            raise
+        return worked or (house.inbox.all_known(time.time(), time.monotonic()) and house.strays.step(time.time()))
 
     def _intake_sleep(self) -> float:
         for house in self.houses:

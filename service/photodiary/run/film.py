@@ -1,38 +1,41 @@
-"""The film and the picture format when no daemon runs."""
+"""The film and the picture format when no daemon runs, and what making the film would cost."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
+from photodiary.archive import segments
 from photodiary.archive.reserve import Reserve
 from photodiary.archive.store import Archive
 from photodiary.errors import FrameBroken, Transient
 from photodiary.ledger import reels, wishes
 from photodiary.ledger.store import Ledger
-from photodiary.render.rendering import Rendering
+from photodiary.render.forecast import to_encode
+from photodiary.render.rendering import Planned, clock
+from photodiary.run.films import rendering_of
 from photodiary.run.house import be_private
 from photodiary.run.lock import DaemonLock
 from photodiary.run.once import Progress
-from photodiary.settings import DiarySettings, Settings
+from photodiary.settings import Settings
 
 
-def render(settings: Settings, diary: DiarySettings, *, full: bool) -> str:
-    """Make the film in this process.  Returns what was made, in words.  Raises Busy and what rendering raises."""
+def render(settings: Settings, name: str, *, full: bool, only: str | None = None) -> str:
+    """Make the films of a diary in this process, or only one of them.  Returns what was made, in words.  Raises Busy and what rendering raises."""
     be_private()
-    archive = Archive(diary.archive)
+    archive = Archive(settings.diary[name].archive)
     archive.prepare()
-    lock = DaemonLock(diary.archive)
-    ledger = Ledger(diary.archive)
+    lock = DaemonLock(archive.root)
+    ledger = Ledger(archive.root)
     progress = Progress()
     try:
-        zone, reserve = ZoneInfo(diary.timezone or settings.timezone), Reserve(archive.root, settings.disk)
-        rendering = Rendering("", ledger, archive, settings.film, zone=zone, keep_films=settings.render.keep_films, reserve=reserve)
+        rendering = rendering_of(settings, name, ledger, archive, reserve=Reserve(archive.root, settings.disk))
         if reels.film_news(ledger).remaking:
             raise Transient("frames are still to be made again (another format, date or eyes); `photodiary scan --once` finishes that and makes the film")
-        reel = rendering.render(time.time(), full=full, progress=lambda done: progress.show(f"film: {done:,} frames"))
+        rendering.render(time.time(), full=full, only=only, progress=lambda done: progress.show(f"film: {done:,} photos"))
         progress.done()
+        return made(ledger, archive.root, only)
     except FrameBroken as error:
         if error.frame is not None:
             reels.frame_lost(ledger, error.frame)
@@ -40,17 +43,45 @@ def render(settings: Settings, diary: DiarySettings, *, full: bool) -> str:
     finally:
         ledger.close()
         lock.release()
-    return "no frames yet, so no film" if reel is None else f"film of {reel.frames:,} photos: {diary.archive / reel.path}"
 
 
-def forecast(settings: Settings, diary: DiarySettings) -> str:
-    """What the film would show."""
-    ledger = Ledger(diary.archive, writable=False)
+def made(ledger: Ledger, root: Path, only: str | None = None) -> str:
+    """The films that are there, in words; only: those of that name."""
+    there = reels.newest_reels(ledger).values()
+    mine = [reel for reel in there if only is None or PurePosixPath(reel.path).stem.startswith(only)]
+    return "\n".join(f"film of {reel.frames:,} photos: {root / reel.path}" for reel in mine) or "no frames yet, so no film"
+
+
+def forecast(settings: Settings, name: str) -> str:
+    """What the films would show, what would be encoded for it, and why."""
+    root = settings.diary[name].archive
+    ledger = Ledger(root, writable=False)
     try:
-        plan = Rendering("", ledger, Archive(diary.archive), settings.film).plan()
+        planned = rendering_of(settings, name, ledger, Archive(root)).plans()
+        known = segments.known(root)
+        return "\n".join(line for film in planned for line in _forecast(ledger, film, known)) or "no frames yet, so no film"
     finally:
         ledger.close()
-    return "no frames yet, so no film" if plan is None else f"{len(plan.frames):,} photos, {float(plan.seconds):.1f} s, {plan.width} x {plan.height}"
+
+
+def _forecast(ledger: Ledger, film: Planned, known: set[str]) -> Iterator[str]:
+    plan, there = film.plan, reels.newest_reel(ledger, film.path)
+    pace = "" if plan.pace is None else f" at {float(plan.pace):.3g} a second"
+    shown = f"{len(plan.durations):,} pictures, " if len(plan.durations) != len(plan.frames) else ""
+    yield f"{film.path}: {len(plan.frames):,} photos{pace}, {shown}{clock(float(plan.seconds))}, {plan.coding.width} x {plan.coding.height}"
+    if there is not None and there.fingerprint == plan.fingerprint:
+        yield "  is there already; nothing would be encoded"
+        return
+    needed = to_encode(plan, known, set(reels.shown_by_newest(ledger, film.path)), set(reels.segments_of_newest(ledger, film.path)))
+    photos, count = sum(entry.photos for entry in needed), sum(entry.segments for entry in needed)
+    yield f"  {photos:,} of {len(plan.frames):,} photos would be encoded, in {count:,} of {len(plan.segments):,} segments; the rest is copied"
+    for entry in needed:
+        days = " to ".join(dict.fromkeys((_day(entry.first), _day(entry.last))))
+        yield f"    {entry.photos:,} photos, {days}, because {entry.why}"
+
+
+def _day(frame: str) -> str:
+    return PurePosixPath(frame).name[:10]
 
 
 def wish_refit(archive: Path) -> None:

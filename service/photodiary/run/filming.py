@@ -37,10 +37,8 @@ class Filming:
         config, reel, news = self.config, reels.newest_reel(house.ledger), reels.film_news(house.ledger)
         last = 0.0 if reel is None else reel.rendered_at
         due = due_at(config, news, has_film=reel is not None, zone=house.zone, last=last)
-        if due is None and reel is not None and not news.remaking:
-            plan = house.rendering.plan()
-            if plan is not None and plan.fingerprint != reel.fingerprint:  # the style changed, or a photo left the film
-                due = next_time(config.at, house.zone, last) if config.at else last + config.after_quiet_s
+        if due is None and reel is not None and not news.remaking and house.rendering.stale():  # the style changed, or a photo left the film
+            due = next_time(config.at, house.zone, last) if config.at else last + config.after_quiet_s
         return due if due is None else max(due, self._not_before.get(house.name, 0.0))
 
     def step(self, house: House) -> tuple[bool, bool]:

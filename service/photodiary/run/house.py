@@ -12,6 +12,7 @@ from photodiary.archive.store import Archive
 from photodiary.inbox.drop import Drop
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
+from photodiary.inbox.strays import Strays
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.render.rendering import Rendering
@@ -31,6 +32,7 @@ class House:
     inbox: Inbox
     drop: Drop
     importing: Importing
+    strays: Strays
     locating: Locating
     aligning: Aligning
     rendering: Rendering

@@ -102,13 +102,13 @@ def _mended(
 ) -> dict[Finding, str]:
     from photodiary.align.aligning import Aligning
     from photodiary.inbox.intake import Intake
-    from photodiary.render.rendering import Rendering
+    from photodiary.run.films import rendering_of
     from photodiary.run.mending import Mending
 
     zone = settings.zone(name)
     intake = Intake(name, ledger, archive, darkroom, settings.darkroom, zone, {})
     aligning = Aligning(name, ledger, archive, darkroom, settings.align_of(name), {})
-    rendering = Rendering(name, ledger, archive, settings.film, zone=settings.zone(name), keep_films=settings.render.keep_films)
+    rendering = rendering_of(settings, name, ledger, archive)
     return Mending(ledger, archive, settings.diary[name].inbox, zone, settings.darkroom, intake, aligning, rendering, show).mend(found)
 
 

@@ -15,8 +15,9 @@ from photodiary.archive.store import Archive
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.photo import Digest
 from photodiary.errors import PhotodiaryError, Transient, Unreadable
-from photodiary.inbox import files
+from photodiary.inbox import files, strays
 from photodiary.inbox.intake import Intake
+from photodiary.inbox.strays import Became
 from photodiary.ledger import forgetting, health, photos, reels
 from photodiary.ledger.store import Ledger
 from photodiary.render.rendering import Rendering
@@ -101,24 +102,14 @@ class Mending:
         return "the next `photodiary run` or `photodiary scan --once` makes it again"
 
     def _take_in(self, finding: Finding) -> str | None:
-        path = self.archive.root / finding.file
-        digest = shelf.digest_of_file(self.archive, finding.file)
-        known = photos.find(self.ledger, digest)
-        if known is not None and known.original not in (None, finding.file):
-            if shelf.digest_of_file(self.archive, str(known.original)) != digest:
-                return None
-            self.archive.remove(finding.file)
-            return f"removed, the same bytes are in {known.original}"
-        if forgetting.is_forgotten(self.ledger, digest):
-            self.archive.remove(finding.file)
-            return "removed, you had it forgotten"
-        taken = self.intake.take(os.fsencode(path), os.fsencode(path.name), now=time.time(), live=False, trusting=False)
-        photo = photos.find(self.ledger, taken.sha256)
-        if photo is None or photo.original is None:
+        brought = strays.bring(self.intake, finding.file, time.time())
+        if brought is None:
             return None
-        if photo.original != finding.file:  # its date was told by something else than the photo
-            self.archive.remove(finding.file)
-        return f"taken in as {photo.original}; the next `photodiary run` or `photodiary scan --once` brings it into the film"
+        return {
+            Became.TAKEN_IN: f"taken in as {brought.original}; the next `photodiary run` or `photodiary scan --once` brings it into the film",
+            Became.REMOVED_TWIN: f"removed, the same bytes are in {brought.original}",
+            Became.REMOVED_FORGOTTEN: "removed, you had it forgotten",
+        }[brought.became]
 
     def _frames(self, sent: list[Finding], done: dict[Finding, str]) -> None:
         """Make frames again that were sent back, with whatever else waits for one."""

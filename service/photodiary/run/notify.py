@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def notify(options: argparse.Namespace) -> int:
     """The verb.  Exit status 1 when a test message failed, 75 when `--once` leaves something to try again."""
-    path, settings = said(options)
+    path, settings = said(options, lightly=True)
     from photodiary.notify.targets import targets_of
     from photodiary.run.house import be_private
     from photodiary.run.telling import Teller
@@ -87,7 +87,7 @@ def _read_again(path: Path, options: argparse.Namespace, teller: Teller) -> Tell
 
     log = structlog.get_logger()
     try:
-        _, settings = said(options)
+        _, settings = said(options, lightly=True)
         targets = targets_of(settings.notify)
     except PhotodiaryError as error:
         for line in str(error).splitlines():

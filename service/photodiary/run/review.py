@@ -32,7 +32,7 @@ EVERYWHERE = {"127.0.0.1": "0.0.0.0", "::1": "::"}  # noqa: S104 - where a perso
 
 def review(options: argparse.Namespace) -> int:
     """Serves until a signal; with --link, --upload-token or --sign-out only changes who may come in."""
-    _, settings = said(options)
+    _, settings = said(options, lightly=True)
     from photodiary.run.house import be_private
 
     be_private()
@@ -100,7 +100,7 @@ def make_site(settings: Settings, keys: Keys) -> Site:
     workers, seconds = settings.darkroom.workers or min(2, len(os.sched_getaffinity(0))), min(PICTURE_S, settings.darkroom.seconds)
     darkroom = Darkroom(dataclasses.replace(settings.darkroom, workers=workers, seconds=seconds))
     return Site(
-        settings.review, diaries, keys, darkroom, settings.darkroom, settings.doubt, settings.film, Path(settings.state),
+        settings.review, diaries, keys, darkroom, settings.darkroom, settings.doubt, Path(settings.state),
         status=_remembered(settings), learn=partial(_learn, settings),
     )  # fmt: skip
 

@@ -17,24 +17,29 @@ if TYPE_CHECKING:
     from photodiary.settings import Settings
 
 
-def settings_of(options: argparse.Namespace) -> tuple[Path, Settings]:
-    """The configuration and where it was found.  Raises BadConfig."""
+def settings_of(options: argparse.Namespace, *, lightly: bool = False) -> tuple[Path, Settings]:
+    """The configuration and where it was found.  lightly: for whoever makes no film.  Raises BadConfig."""
     from photodiary.settings import find_config, load
 
     path = find_config(getattr(options, "config", None))
-    return path, load(path)
+    return path, load(path, lightly=lightly)
 
 
-def said(options: argparse.Namespace) -> tuple[Path, Settings]:
+def said(options: argparse.Namespace, *, lightly: bool = False) -> tuple[Path, Settings]:
     """The configuration, with a word on stderr about which one it is; narrowed to --diary."""
     from photodiary import logs
 
-    path, settings = settings_of(options)
+    path, settings = settings_of(options, lightly=lightly)
     logs.configure(settings.logs, several=len(settings.diary) > 1)
     print(f"configuration: {path}", file=sys.stderr)
     if getattr(options, "diary", None) is not None:
         settings = settings.model_copy(update={"diary": {options.diary: one(settings, options)}})
     return path, settings
+
+
+def named(settings: Settings, diary: Any) -> str:
+    """The name of a diary in the configuration."""
+    return next(name for name, value in settings.diary.items() if value is diary)
 
 
 def one(settings: Settings, options: argparse.Namespace) -> Any:
@@ -106,7 +111,7 @@ def _rendering(progress: dict[str, Any]) -> str:
 def status(options: argparse.Namespace) -> int:
     from photodiary.run.status import gather, in_words
 
-    path, settings = settings_of(options)
+    path, settings = settings_of(options, lightly=True)
     gathered = gather(settings)
     if options.json:
         print(json.dumps(gathered, allow_nan=False))
@@ -119,7 +124,7 @@ def status(options: argparse.Namespace) -> int:
 def photos_list(options: argparse.Namespace) -> int:
     from photodiary.run.status import list_photos, photo_in_words
 
-    _, settings = settings_of(options)
+    _, settings = settings_of(options, lightly=True)
     for photo in list_photos(one(settings, options).archive):
         print(json.dumps(photo, allow_nan=False) if options.json else photo_in_words(photo))
     return 0
@@ -157,7 +162,7 @@ def _model_of(options: argparse.Namespace) -> tuple[LocateConfig, str]:
 
     asked = getattr(options, "config", None) is not None or "PHOTODIARY_CONFIG" in os.environ
     try:
-        path, settings = settings_of(options)
+        path, settings = settings_of(options, lightly=True)
     except BadConfig:
         if asked:
             raise
@@ -200,12 +205,12 @@ def render(options: argparse.Namespace) -> int:
 
     diary = one(settings, options)
     if options.dry_run:
-        print(film.forecast(settings, diary))
+        print(film.forecast(settings, named(settings, diary)))
     elif lock.holder(diary.archive) is not None:
         outcome = once.beside_daemon(diary.archive, "render", {"full": options.full}, _rendering)
         print(f"film of {outcome['frames']:,} photos: {diary.archive / 'films/latest.mp4'}" if outcome["frames"] else "no frames yet, so no film")
     else:
-        print(film.render(settings, diary, full=options.full))
+        print(film.render(settings, named(settings, diary), full=options.full))
     return 0
 
 

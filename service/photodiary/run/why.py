@@ -15,7 +15,8 @@ from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.reels import CanvasRow, ReelRow
 from photodiary.ledger.store import Ledger
 from photodiary.ledger.takes import Moment
-from photodiary.render.rendering import Rendering, clock
+from photodiary.render.rendering import clock
+from photodiary.run.films import rendering_of
 from photodiary.settings import Settings
 
 WAITING = {Stage.RECEIVED: "waits for its eyes to be found", Stage.LOCATED: "waits for its frame"}
@@ -30,7 +31,7 @@ def why(settings: Settings, name: str, text: str) -> str:
         chosen = [finding.find(ledger, text)] if day is None else finding.of_day(ledger, day)
         if not chosen:
             raise BadUsage(f"there is no photo of {text}")
-        plan = Rendering(name, ledger, Archive(diary.archive), settings.film).plan()
+        plan = rendering_of(settings, name, ledger, Archive(diary.archive)).plan()
         canvases = {row.id: row for row in reels.all_canvases(ledger)}
         reel, zone = reels.newest_reel(ledger), settings.zone(name)
         return "\n\n".join(_life(lives.of(ledger, photo), takes.of(ledger, photo.sha256), plan, reel, canvases, zone) for photo in chosen)
@@ -57,7 +58,7 @@ def shown(photo: PhotoRow, plan: ReelPlan | None, reel: ReelRow | None, moment: 
     check = f"; to check: {reason}" if photo.doubtful and reason else ""
     if photo.in_film and plan is not None and photo.frame in plan.frames:
         place = plan.frames.index(photo.frame)
-        where = f"photo {place + 1:,} of {len(plan.frames):,}, {clock(place / plan.style.photos_per_second)} from the start"
+        where = f"photo {place + 1:,} of {len(plan.frames):,}, {clock(plan.begins[place] / plan.timescale)} from the start"
         if reel is not None and reel.fingerprint == plan.fingerprint:
             return f"shown in {reel.path} as {where}{check}"
         return f"shown in the next film as {where}{check}"

@@ -9,9 +9,20 @@
   const steps = document.getElementById("steps");
   let index = null;
 
-  // Photo i is on the screen from i / n of the length on; the middle of its time is safe from rounding.
-  const number = () => Math.min(index.frames - 1, Math.max(0, Math.floor((film.currentTime * index.frames) / index.seconds + 1e-3)));
-  const show = (photo) => (film.currentTime = ((photo + 0.5) * index.seconds) / index.frames);
+  // Photo i is on the screen from starts[i] on, or from i / n of the length on where all are shown equally long; the middle of its time is safe from rounding.
+  const begin = (photo) => (photo >= index.frames ? index.seconds : index.starts.length ? index.starts[photo] : (photo * index.seconds) / index.frames);
+  const show = (photo) => (film.currentTime = (begin(photo) + begin(photo + 1)) / 2);
+  function number() {
+    const now = film.currentTime + 1e-3;
+    let low = 0;
+    let high = index.frames - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (begin(middle) <= now) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
 
   function tell() {
     if (!index) return;

@@ -1,0 +1,27 @@
+"""The films of a diary as the configuration wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from photodiary.archive.reserve import Reserve
+from photodiary.archive.store import Archive
+from photodiary.ledger.store import Ledger
+from photodiary.render.rendering import Rendering
+from photodiary.settings import Settings
+
+
+def _never() -> bool:
+    return False
+
+
+def rendering_of(
+    settings: Settings, name: str, ledger: Ledger, archive: Archive, *, should_stop: Callable[[], bool] = _never, reserve: Reserve | None = None
+) -> Rendering:
+    """What makes the films of the diary of that name."""
+    born = settings.diary[name].born
+    return Rendering(
+        name, ledger, archive, tuple(settings.films_of(name)), should_stop, settings.zone(name), settings.render.keep_films, reserve,
+        date.fromisoformat(born) if born else None,
+    )  # fmt: skip
