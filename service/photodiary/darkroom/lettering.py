@@ -6,6 +6,7 @@ of one width.  What it lacks comes from a font of the system, if one of `FURTHER
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 OURS: Final = Path(__file__).with_name("letters") / "Roboto-Medium.ttf"
 FURTHER: Final = tuple(
@@ -28,6 +29,8 @@ PITCH: Final = 1.25
 """From one line of letters to the next, in their size."""
 CAPITAL: Final = 0.711
 """Height of capitals and figures, in the letters' size."""
+CRISP: Final = 64
+"""Letters smaller than so many pixels are drawn as large at least and shrunk: small ones are else moved to whole pixels, and stand unevenly."""
 NOWHERE: Final = "\uffff"  # no font has it, so it is drawn as what is drawn for a letter that is missing
 
 Mask = NDArray[np.uint8]
@@ -51,7 +54,8 @@ def missing(text: str) -> str:
 
 def width(text: str, size: int) -> float:
     """How wide a line of text is, pixels."""
-    return float(_font(_chosen(text), size).getlength(text))
+    times = _times(size)
+    return float(_font(_chosen(text), times * size).getlength(text)) / times
 
 
 def fitted(text: str, size: int, most: int, lines: int) -> tuple[tuple[str, ...], int]:
@@ -71,26 +75,34 @@ def fitted(text: str, size: int, most: int, lines: int) -> tuple[tuple[str, ...]
 
 def draw(lines: Sequence[str], size: int, align: str) -> Lettering:
     """The masks of some lines, `PITCH` apart, in letters of `size` pixels.  align: "left", "centre" or "right" of the anchor, to whole pixels."""
-    reach, pitch = max(4, size), round(PITCH * size)
-    font = _font(_chosen("".join(lines)), size)
-    widths = [int(np.ceil(font.getlength(line))) for line in lines]
-    whole = (max(widths) + 2 * reach, (len(lines) - 1) * pitch + 2 * size + reach)
-    anchor, share = reach, {"left": 0.0, "centre": 0.5, "right": 1.0}[align]
-    picture = Image.new("L", whole)
+    reach, pitch, times = math.ceil(0.6 * size) + 2, round(PITCH * size), _times(size)
+    font = _font(_chosen("".join(lines)), times * size)
+    widths = [math.ceil(font.getlength(line) / times) for line in lines]
+    share, first = {"left": 0.0, "centre": 0.5, "right": 1.0}[align], reach + size
+    picture = Image.new("L", (times * (max(widths) + 2 * reach), times * ((len(lines) - 1) * pitch + 2 * reach + math.ceil(1.3 * size))))
     pen = ImageDraw.Draw(picture)
     for number, (line, wide) in enumerate(zip(lines, widths, strict=True)):
-        pen.text((anchor + round(share * (max(widths) - wide)), reach + size // 2 + number * pitch), line, 255, font, anchor="ls")
-    letters = np.asarray(picture, np.uint8)
-    return Lettering(letters, _shadow(picture, size), anchor + round(share * max(widths)), reach + size // 2)
+        left = reach + round(share * (max(widths) - wide))
+        pen.text((times * left, times * (first + number * pitch)), line, 255, font, anchor="ls")
+    picture = picture.reduce(times)
+    return Lettering(np.asarray(picture, np.uint8), _shadow(picture, size), reach + round(share * max(widths)), first)
 
 
 def _shadow(picture: Image.Image, size: int) -> Mask:
     """A thin dark rim, a little below the letters, in a wide soft one."""
-    rim = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.045 * size)), np.float32) / 255
-    wide = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.16 * size)), np.float32) / 255
-    rim = np.roll(rim, max(1, round(0.025 * size)), 0)
-    dark = 1 - (1 - 0.65 * np.minimum(1, 1.8 * rim)) * (1 - 0.5 * np.minimum(1, 1.5 * wide))
-    return np.asarray(np.round(255 * dark), np.uint8)
+    rim = picture.filter(ImageFilter.GaussianBlur(0.045 * size)).point(_curve(2, 0.7))
+    less = max(1, size // 12)  # what is that soft can be drawn coarsely
+    wide = picture.reduce(less).filter(ImageFilter.GaussianBlur(0.16 * size / less)).point(_curve(1.5, 0.5)).resize(picture.size, Image.Resampling.BILINEAR)
+    return np.asarray(ImageChops.screen(ImageChops.offset(rim, 0, max(1, round(0.025 * size))), wide), np.uint8)
+
+
+@cache
+def _curve(slope: float, most: float) -> list[int]:
+    return [round(255 * most * min(1, slope * value / 255)) for value in range(256)]
+
+
+def _times(size: int) -> int:
+    return max(1, math.ceil(CRISP / size))
 
 
 def _words(text: str, most: int, size: int) -> list[str]:

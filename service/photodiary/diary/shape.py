@@ -108,7 +108,7 @@ def _cut(frame_width: int, frame_height: int, wide: int, high: int, eyes: tuple[
 
 
 def _usual(width: int, height: int) -> tuple[float, float, float, float]:
-    iod = min(width, height) / 4.5
+    iod = min(width, height) / 3.6
     return (width - iod) / 2, 0.43 * height, (width + iod) / 2, 0.43 * height
 
 

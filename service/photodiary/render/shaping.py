@@ -11,13 +11,13 @@ from av.video.frame import VideoFrame
 
 from photodiary.diary.reel import Coding
 from photodiary.diary.shape import Box, cover, layout
-from photodiary.render.planes import colour_of, picture, planes, tagged
+from photodiary.render.planes import BLACK, Plane, colour_of, picture, planes, tagged
 
 SITED: Final = "in_chroma_loc=center:out_chroma_loc=center"
 FINE: Final = f"flags=lanczos+accurate_rnd:{SITED}"
 SOFT_SIDE: Final = 160
 """Pixels of the shorter side that a background is blurred at ..."""
-BLUR: Final = 0.07
+BLUR: Final = 0.09
 """... and how far, as a share of that side."""
 DARKENED: Final = 0.7
 FADED: Final = 0.85
@@ -28,32 +28,42 @@ class Shaper:
     """Gives frames the film's size.  Not to be shared between threads."""
 
     def __init__(self, coding: Coding) -> None:
-        size = (coding.width, coding.height)
-        plan = layout(coding.frame_width, coding.frame_height, *size)
-        self._size, self._place, self._frame = size, plan.place, (coding.frame_width, coding.frame_height)
-        self._front = None if plan.shown == plan.place == Box(0, 0, *size) else _scaled(self._frame, plan.shown, plan.place)
-        self._colour = None if coding.border == "blur" else colour_of(coding.border)
-        bordered = (plan.place.width, plan.place.height) != size
-        self._behind = _blurred(self._frame, size) if bordered and self._colour is None else None
-        self._bordered = bordered
+        frame, self._size = (coding.frame_width, coding.frame_height), (coding.width, coding.height)
+        plan = layout(*frame, *self._size, coding.eyes)
+        self._shown, self._place = plan.shown, plan.place
+        self._as_it_is = frame == self._size and plan.shown == plan.place
+        self._colour = BLACK if coding.border == "blur" else colour_of(coding.border)
+        whole = Box(0, 0, *self._size)
+        self._scale = _scaled(frame, plan.shown, plan.place) if _size(plan.shown) != _size(plan.place) else None
+        self._fills = plan.place == whole
+        self._behind = _blurred(frame, self._size) if not self._fills and coding.border == "blur" else None
 
     def shape(self, frame: VideoFrame) -> VideoFrame:
-        """A frame in the film's size; the same one where it has it."""
-        if self._front is None:
+        """A frame in the film's size, as a picture of its own; the same one where it has it."""
+        if self._as_it_is:
             return frame
-        front = _through(self._front, frame)
-        if not self._bordered:
-            return front
-        if self._behind is not None:
-            answer = _through(self._behind, frame)
+        if self._scale is None:
+            front = _part(frame, self._shown)
         else:
-            assert self._colour is not None
-            answer = picture(*self._size, self._colour)
-        place = self._place
-        for number, (target, source) in enumerate(zip(planes(answer), planes(front), strict=True)):
-            by = 2 if number else 1
-            np.copyto(target[place.y // by : (place.y + place.height) // by, place.x // by : (place.x + place.width) // by], source)
+            scaled = _through(self._scale, frame)
+            if self._fills:
+                return scaled
+            front = planes(scaled)
+        answer = _through(self._behind, frame) if self._behind is not None else picture(*self._size, self._colour)
+        for target, source in zip(_part(answer, self._place), front, strict=True):
+            np.copyto(target, source)
         return answer
+
+
+def _size(box: Box) -> tuple[int, int]:
+    return box.width, box.height
+
+
+def _part(frame: VideoFrame, box: Box) -> tuple[Plane, Plane, Plane]:
+    """The planes of a part of a picture."""
+    y, cb, cr = planes(frame)
+    rows, columns = slice(box.y // 2, (box.y + box.height) // 2), slice(box.x // 2, (box.x + box.width) // 2)
+    return y[box.y : box.y + box.height, box.x : box.x + box.width], cb[rows, columns], cr[rows, columns]
 
 
 def _through(graph: Graph, frame: VideoFrame) -> VideoFrame:
@@ -71,11 +81,10 @@ def _graph(size: tuple[int, int], *filters: tuple[str, str]) -> Graph:
 
 
 def _cut(box: Box, size: tuple[int, int]) -> list[tuple[str, str]]:
-    return [] if (box.width, box.height) == size else [("crop", f"{box.width}:{box.height}:{box.x}:{box.y}")]
+    return [] if _size(box) == size else [("crop", f"{box.width}:{box.height}:{box.x}:{box.y}")]
 
 
 def _scaled(frame: tuple[int, int], shown: Box, place: Box) -> Graph:
-    """Also where nothing is scaled, so that a picture that is only cut becomes one of its own."""
     return _graph(frame, *_cut(shown, frame), ("scale", f"{place.width}:{place.height}:{FINE}"))
 
 

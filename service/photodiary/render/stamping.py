@@ -27,7 +27,7 @@ TITLE_LEVEL: Final = 0.87
 TITLE_TALL: Final = 0.72
 """... and in tall pictures above what apps lay over them."""
 STAMP_LINES: Final = 2
-KEPT: Final = 64
+KEPT: Final = 8
 
 
 class _Ink(NamedTuple):
