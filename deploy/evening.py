@@ -3,7 +3,7 @@
     python deploy/evening.py ARCHIVE SHEET.png [--photos 16] [--from 0]
 
 ARCHIVE is a diary's archive folder.  Its frames are read in the order of their names, which is that of their dates, and graded as the film grades them.  The
-face is then judged where nothing of this was tuned to: in boxes and ellipses of several sizes around it, by the mean luma of the video picture.  The
+face is then judged in boxes and ellipses of several sizes, none of them the one that is measured, by the mean of the video picture.  The
 sheet shows 8 photos a row, below each row the same photos as the film shows them, and between them numbers: the photo's, its mean luma and its grade.
 """
 
@@ -22,34 +22,27 @@ from PIL import Image, ImageDraw
 
 from photodiary.darkroom.tone import tone
 from photodiary.diary.tone import grades
+from photodiary.ledger.store import FILE
 from photodiary.render.grading import grade
 
 Point = tuple[float, float]
 Where = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]]
 
-
-def box(side: float, top: float, bottom: float) -> Where:
-    return lambda u, v: (np.abs(u) <= side) & (v >= top) & (v <= bottom)
-
-
-def ellipse(side: float, middle: float, height: float) -> Where:
-    return lambda u, v: (u / side) ** 2 + ((v - middle) / height) ** 2 <= 1
-
-
-REGIONS: dict[str, Where] = {  # in IOD from the middle between the eyes
-    "whole box": box(1.0, -0.6, 1.4),
-    "face box": box(0.8, -0.6, 1.4),
-    "inner box": box(0.75, -0.5, 1.2),
-    "eyes to mouth": box(0.5, 0.0, 1.0),
+REGIONS: dict[str, Where] = {  # in IOD from the middle between the eyes, u to the right, v down
+    "whole box": lambda u, v: (np.abs(u) <= 1.0) & (v >= -0.6) & (v <= 1.4),
+    "face box": lambda u, v: (np.abs(u) <= 0.8) & (v >= -0.6) & (v <= 1.4),
+    "inner box": lambda u, v: (np.abs(u) <= 0.75) & (v >= -0.5) & (v <= 1.2),
+    "eyes to mouth": lambda u, v: (np.abs(u) <= 0.5) & (v >= 0.0) & (v <= 1.0),
     "cheeks": lambda u, v: (np.abs(u) >= 0.25) & (np.abs(u) <= 0.75) & (v >= 0.3) & (v <= 0.85),
-    "ellipse": ellipse(0.85, 0.4, 1.15),
-    "large ellipse": ellipse(1.05, 0.45, 1.4),
+    "small ellipse": lambda u, v: (u / 0.85) ** 2 + ((v - 0.4) / 1.15) ** 2 <= 1,
+    "large ellipse": lambda u, v: (u / 1.05) ** 2 + ((v - 0.45) / 1.4) ** 2 <= 1,
 }
+COLOURS = {"src_colorspace": Colorspace.ITU601, "dst_colorspace": Colorspace.ITU709, "src_color_range": ColorRange.JPEG, "dst_color_range": ColorRange.MPEG}
 
 
 def canvas(archive: Path) -> tuple[Point, Point]:
     """Where the eyes lie in the newest picture format."""
-    with sqlite3.connect(f"file:{archive / 'diary.db'}?mode=ro", uri=True) as ledger:
+    with sqlite3.connect(f"file:{archive / FILE}?mode=ro", uri=True) as ledger:
         row = ledger.execute("SELECT left_x, left_y, right_x, right_y FROM canvases ORDER BY id DESC LIMIT 1").fetchone()
     return (row[0], row[1]), (row[2], row[3])
 
@@ -59,7 +52,7 @@ def video(path: Path) -> av.VideoFrame:
     with av.open(str(path)) as picture:
         frame = next(picture.decode(video=0))
     assert isinstance(frame, av.VideoFrame)
-    return frame.reformat(format="yuv420p", src_colorspace=Colorspace.ITU601, dst_colorspace=Colorspace.ITU709, src_color_range=ColorRange.JPEG, dst_color_range=ColorRange.MPEG)
+    return frame.reformat(format="yuv420p", **COLOURS)
 
 
 def planes(frame: av.VideoFrame) -> NDArray[np.float64]:
@@ -103,7 +96,7 @@ def main() -> None:
         for region, where in REGIONS.items():
             inside = where(u, v)
             means[region].append(np.array([before[:, inside].mean(1), after[:, inside].mean(1)]))
-        lumas = means["ellipse"][-1][:, 0]
+        lumas = means["small ellipse"][-1][:, 0]
         if wish.first <= number < wish.first + wish.photos:
             shown.append((small, rgb(frame, 240), f"{number}: {lumas[0]:.0f} > {lumas[1]:.0f}  {' '.join(map(str, wanted))}"))
     for region, pairs in means.items():

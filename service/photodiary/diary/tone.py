@@ -4,9 +4,10 @@ A photo is pulled towards what is usual among its neighbours in the film: the me
 coloured lamp) do not move, and which does not jump where day and night take turns, as a median does.  Each is changed within limits only, so that a photo
 taken at night stays darker, and one in green light stays green.
 
-The tone curve is y' = k y / sqrt(1 + (k^2 - 1) y^2) for luma y between 0 and 1.  In the dark it is k times as bright, black stays black and white white, it is
-monotone, and two of them in a row are one of the same kind with the product of both k: in terms of log(y^2 / (1 - y^2)) it is a shift, by 2 log k.  A shift of
-colour is in proportion to luma, as another colour of the light is.
+The tone curve is y' = k y / sqrt(1 + (k^2 - 1) y^2) for luma y between 0 and 1: in the dark k times as bright, black stays black and white white.  In terms of
+log(y^2 / (1 - y^2)), which is how light is measured here, it is a shift by 2 log k, whatever y is.  Where a photo is made darker, the fourth root of k is taken
+from all luma alike, white included, and the curve does the rest: the shine on a bright face would become hard otherwise.  A shift of colour is in proportion
+to luma, as that of another lamp is.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ from collections.abc import Sequence
 from typing import Final
 
 Tone = tuple[float, ...]
-"""(light, blue, red) of a face, as `darkroom/tone.py` measures it: log(y^2 / (1 - y^2)) of its mean luma y, and Cb / y and Cr / y of its skin (BT.709, y between
-0 and 1, Cb and Cr between -0.5 and 0.5)."""
+"""(light, blue, red) of a face, as `darkroom/tone.py` measures it: log(y^2 / (1 - y^2)) of its mean luma y, and Cb / y and Cr / y of its skin (BT.709, y
+between 0 and 1, Cb and Cr between -0.5 and 0.5)."""
 
 Grade = tuple[float, ...]
 """(k, blue, red): the tone curve's k, and what is added to Cb / y and Cr / y; empty: the photo is left as it is."""
 
-REACH: Final = 8
+REACH: Final = 6
 """Neighbours on either side that a grade depends on."""
 
-MOST_GAIN: Final = 1.4
-"""A photo is made this many times as bright in the dark at most, or as dark: one stop of exposure (2 ** (1 / 2.2) = 1.37)."""
+COLOUR_PULL: Final = 0.6
+"""How much of the way from its own colours to the usual ones a photo goes, within limits: all the way would tint what another lamp lights beside the face."""
 
-MOST_SHIFT: Final = 0.06
-"""The longest shift of (blue, red): 9 levels of 255 on skin."""
+DARKEST: Final = 0.78
+BRIGHTEST: Final = 1.4
+"""Limits of k, 0.8 of a stop down and one stop up (2 ** (1 / 2.2) = 1.37): a dark photo bears more than a bright one, whose shine would become hard."""
+
+MOST_SHIFT: Final = 0.035
+"""The longest shift of (blue, red): 6 levels of 255 on skin."""
 
 GAIN_STEP: Final = 0.01
 SHIFT_STEP: Final = 0.004
@@ -42,13 +47,15 @@ def grades(tones: Sequence[Tone | None]) -> list[Grade]:
     Depends on at most `REACH` photos on either side and on nothing else, and not on the direction.
     """
     known = [tone if tone and len(tone) == 3 and all(map(math.isfinite, tone)) else None for tone in tones]
-    return [() if tone is None else _grade(tone, [other for other in known[max(0, place - REACH) : place + REACH + 1] if other]) for place, tone in enumerate(known)]
+    return [
+        () if tone is None else _grade(tone, [other for other in known[max(0, place - REACH) : place + REACH + 1] if other]) for place, tone in enumerate(known)
+    ]
 
 
 def _grade(tone: Tone, around: Sequence[Tone]) -> Grade:
     light, blue, red = (_usual([other[part] for other in around]) - tone[part] for part in range(3))
-    most = 2 * math.log(MOST_GAIN)
-    gain = math.exp(min(most, max(-most, light)) / 2)
+    gain = min(BRIGHTEST, max(DARKEST, math.exp(min(1.0, light / 2))))
+    blue, red = COLOUR_PULL * blue, COLOUR_PULL * red
     far = math.hypot(blue, red)
     less = min(1.0, MOST_SHIFT / far) if far else 1.0
     grade = (_rounded(gain, GAIN_STEP), _rounded(blue * less, SHIFT_STEP), _rounded(red * less, SHIFT_STEP))

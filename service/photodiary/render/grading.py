@@ -21,8 +21,9 @@ LEVELS: Final = WHITE - BLACK
 def grade(frame: VideoFrame, grade: Grade) -> None:
     """Change a yuv420p picture (BT.709, limited range) in place; an empty grade leaves it alone.
 
-    Black stays black and white white; between them luma follows the tone curve of `diary/tone.py`, and colour as much as luma, so that saturation stays.
-    What is white is given no colour: a window behind the face does not turn pink because the skin was green.
+    Luma follows the tone curve of `diary/tone.py`, and colour is changed as much as luma, so that saturation stays.  What is white is given no colour: a
+    window behind the face does not turn pink because the skin was green.  k: 0.5 to 1.9, shifts: at most 0.14.  Pixels that another frame shares stay as
+    they are there.
     """
     if not grade:
         return
@@ -62,14 +63,14 @@ def _coloured(plane: Plane, gain: Plane, shift: NDArray[np.int8]) -> Plane:
 def _tables(grade: Grade) -> tuple[bytes, bytes, bytes, bytes]:
     """For each level of luma: the new one, 64 times the gain of colour, and four times what is added to Cb and Cr."""
     k, blue, red = grade
-    old = np.clip((np.arange(256) - BLACK) / LEVELS, 0, 1)
-    more = 1 + (k * k - 1) * old * old
-    new = k * old / np.sqrt(more)
-    curve = np.rint(BLACK + LEVELS * new)
-    outside = np.arange(256)
-    curve = np.where((outside < BLACK) | (outside > WHITE), outside, curve)
-    gains = np.rint(64 * k / np.sqrt(more))  # new / old, also where both are 0
-    fourth = new * new * new * new
+    sunk = np.sqrt(np.sqrt(min(k, 1.0)))  # only what every machine rounds alike: + - * / and roots
+    bent = k / sunk
+    level = np.arange(256)
+    old = np.clip((level - BLACK) / LEVELS, 0, 1)
+    gain = k / np.sqrt(1 + (bent * bent - 1) * old * old)
+    new = gain * old
+    curve = np.where(level < BLACK, level, np.rint(BLACK + LEVELS * new) + np.maximum(0, level - WHITE))
+    fourth = old * old * old * old
     tint = new * (1 - fourth * fourth)
-    shifts = [np.rint(4 * 224 * part * tint).astype(np.int8).tobytes() for part in (blue, red)]
-    return curve.astype(np.uint8).tobytes(), gains.astype(np.uint8).tobytes(), shifts[0], shifts[1]
+    shifts = [np.clip(np.rint(4 * 224 * part * tint), -127, 127).astype(np.int8).tobytes() for part in (blue, red)]
+    return curve.astype(np.uint8).tobytes(), np.rint(64 * gain).astype(np.uint8).tobytes(), shifts[0], shifts[1]
