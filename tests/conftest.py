@@ -4,8 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-# One test of a minute, then whole daemons and their waits, then the many that take a moment each.
-ORDER = ("tests/promises/test_torture.py", "tests/promises", "tests/journeys", "tests/review", "tests/run", "tests/retrain")
+# Files of a minute each, then other whole daemons and their waits, then rooms that compute, then the many that take a moment each.
+ORDER = (
+    "tests/promises/test_torture.py",
+    "tests/journeys/test_retrain.py",
+    "tests/promises/test_fault_injection.py",
+    "tests/promises/test_hostile_bytes.py",
+    "tests/promises/test_film_breaks.py",
+    "tests/promises/test_gpu_lost.py",
+    "tests/journeys/test_decisions.py",
+    "tests/journeys/test_review_page.py",
+    "tests/promises/test_missed_events.py",
+    "tests/promises",
+    "tests/journeys",
+    "tests/render",
+    "tests/darkroom",
+    "tests/retrain",
+    "tests/run",
+    "tests/review",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

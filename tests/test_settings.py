@@ -193,6 +193,18 @@ def test_a_language_or_format_that_there_is_not_is_told(write: Write, line: str)
     assert len(told) == 1 and told[0].startswith(f"film.{key}: ")
 
 
+def test_whoever_makes_no_film_asks_nothing_of_languages(write: Write) -> None:
+    """`status` and the like load neither languages nor fonts, whatever is written into the film."""
+    path = write(f'{ME}[film]\nstamp = "date"\ntitle = "Ein Jahr"\nlanguage = "de"\n')
+    asked = (
+        f"from photodiary.run.verbs import *; import sys; status(argparse.Namespace(config={str(path)!r}, json=True, check=False)); print(sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env={**os.environ, "PYTHONPATH": str(SERVICE)}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0 and "photodiary.settings.clashes" in done.stdout and "'babel'" not in done.stdout and "'PIL'" not in done.stdout
+
+
 # -- problems ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -259,7 +271,7 @@ RANGES = [
     "film.size = 1081", "film.size = 2162", 'film.border = "red"', 'film.stamp = "name"', 'film.stamp_position = "left"', "film.stamp_size = 0.5",
     'film.title = "two\\nlines"', 'film.chapters = "week"', 'film.codec = "av1"', "film.crf = 41", "film.crf = -1", 'film.preset = "warp"',
     "inbox.wait_until_unchanged = 0.4", "inbox.scan_every = 0.5", "inbox.scan_every = 3601", 'locate.device = "tpu"', "locate.threads = 129",
-    "doubt.ask_above = 0", "doubt.leave_out_above = 2.9", "render.after_quiet_s = -1", "render.at_latest_s = 59", "render.first_after = 0",
+    "doubt.ask_above = 0", "doubt.leave_out_above = 2.9", "render.after_quiet_s = -1", "render.at_latest_s = 4", "render.first_after = 0",
     'render.at = "24:00"', 'render.at = "4:30"', 'align.canvas = "81x100"', 'align.canvas = "1080 x 1350"',
     "inbox.scan_every = nan", "doubt.ask_above = nan",
 ]  # fmt: skip

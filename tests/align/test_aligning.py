@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from datetime import UTC
@@ -16,7 +17,8 @@ from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.canvas import apply
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Stage
-from photodiary.ledger import deciding, facings, photos, reels
+from photodiary.diary.picking import EYES, Marks, score
+from photodiary.ledger import deciding, facings, looks, photos, reels
 
 NOW = 1_700_000_000.0
 
@@ -278,3 +280,41 @@ def test_what_a_frame_cost_is_counted(diary) -> None:
     assert replace(diary.aligning, spent=spent).step(NOW, 3600.0)
     assert spent == {}
     assert np.isfinite(diary.frame(digest)).all()
+
+
+def test_frames_come_with_what_they_look_like(diary) -> None:
+    """Each frame is measured when it is made, and anew when it is made again; what is stored is of the frame that is there."""
+    digest = diary.locate(3, expected=2.0)
+    diary.finish()
+    assert looks.waiting(diary.ledger) == 0
+    first = looked_at(diary, digest)
+    assert first["frame"] == diary.row(digest).frame and len(first["eyes"]) == EYES and json.loads(first["tone"])
+    marks = Marks(**json.loads(first["marks"]))
+    assert first["score"] == score(marks, 2.0).value
+    diary.see(digest, EyePair(Point(100.0, 140.0), Point(150.0, 140.0)), by="placed", expected=None)
+    diary.finish()
+    again = looked_at(diary, digest)
+    assert again["frame"] == diary.row(digest).frame != first["frame"]
+    assert again["score"] == score(Marks(**json.loads(again["marks"])), None).value, "what a person placed is sure"
+
+
+def test_older_frames_are_measured_while_nothing_else_waits(diary) -> None:
+    """Once each, not while photos arrive; what cannot be read is passed over; they look as they did when they were made."""
+    digests = [diary.locate(number) for number in range(4)]
+    diary.finish()
+    before = looked_at(diary, digests[0])
+    with diary.ledger.write() as db:
+        db.execute("DELETE FROM looks")
+    (diary.archive.root / diary.row(digests[2]).frame).write_bytes(b"no frame")
+    aligning = diary.aligning
+    assert not aligning.step(NOW, 0.0) and looks.waiting(diary.ledger) == 4
+    assert aligning.step(NOW, 3600.0)
+    assert not aligning.step(NOW, 3600.0) and not aligning.step(NOW, 3600.0)
+    assert [one.sha256 for one in looks.lacking(diary.ledger, 10)] == [digests[2]]
+    after = looked_at(diary, digests[0])
+    assert after["frame"] == before["frame"] and abs(after["score"] - before["score"]) < 0.3
+
+
+def looked_at(diary, digest) -> dict[str, object]:
+    with diary.ledger.read() as db:
+        return dict(db.execute("SELECT l.* FROM looks l JOIN photos p ON p.id = l.photo_id WHERE p.sha256 = ?", (digest,)).fetchone())

@@ -45,6 +45,7 @@ OWNERS = {
     "timm": {"eyenet"},
     "safetensors": {"eyenet"},
     "av": {"render"},
+    "babel": {"render"},
     "watchdog": {"inbox"},
     "apscheduler": {"run"},
     "apprise": {"notify"},
@@ -373,7 +374,7 @@ def test_an_undeclared_library_is_refused(tmp_path: Path) -> None:
 
 # -- verbs that do not predict stay light ----------------------------------------------------------------------------------------
 
-HEAVY = {"torch", "torchvision", "timm", "numpy", "cv2", "av", "PIL", "simplejpeg", "pillow_heif"}
+HEAVY = {"torch", "torchvision", "timm", "numpy", "cv2", "av", "PIL", "simplejpeg", "pillow_heif", "babel"}
 
 
 def imported_by(arguments: list[str], folder: Path) -> set[str]:

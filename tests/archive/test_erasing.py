@@ -44,13 +44,13 @@ def test_every_file_of_a_photo_goes_and_no_other(archive: Archive) -> None:
     assert archive.erase(first) == 0, "it may be repeated"
 
 
-@pytest.mark.parametrize("newest", [False, True])
-def test_older_films_go_and_the_newest_only_when_nothing_is_left_to_show(archive: Archive, newest: bool) -> None:
-    """Every film made before may show the photo; the one made without it stays."""
-    for name in ("latest.mp4", "2024-05-15.mp4", ".tmp-0123.mp4"):
+@pytest.mark.parametrize("kept", [(), ("latest.mp4",), ("latest.mp4", "month.mp4")])
+def test_every_film_goes_but_those_made_without_the_photo(archive: Archive, kept: tuple[str, ...]) -> None:
+    """Every film made before may show the photo, of whatever name; those made without it stay."""
+    for name in ("latest.mp4", "month.mp4", "2024-05-15.mp4", ".tmp-0123.mp4", "holiday.mp4"):
         (archive.root / layout.FILMS / name).write_bytes(b"film")
-    archive.remove_films(newest=newest)
-    assert [path.name for path in (archive.root / layout.FILMS).iterdir()] == ([] if newest else ["latest.mp4"])
+    archive.remove_films([f"{layout.FILMS}/{name}" for name in kept])
+    assert sorted(path.name for path in (archive.root / layout.FILMS).iterdir()) == list(kept)
 
 
 def test_what_cannot_be_removed_is_told(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

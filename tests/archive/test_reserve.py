@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from photodiary.archive import films, layout
+from photodiary.archive import films, layout, segments
 from photodiary.archive.reserve import FILM, FRAMES, MB, PHOTOS, DiskConfig, Reserve, beginning, short_of
 from photodiary.archive.store import Archive
 from photodiary.errors import StorageTrouble
 
 
 class Disk:
-    """A disk of 20 MB whose free space a test decides; what is removed from films/ and work/ is free afterwards."""
+    """A disk of 20 MB whose free space a test decides; what is removed from films/, segments/ and work/ is free afterwards."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.used = root, 0
@@ -24,7 +24,9 @@ class Disk:
 
     @property
     def f_bavail(self) -> int:
-        lying = sum(path.stat().st_size for folder in (layout.FILMS, layout.WORK) for path in (self.root / folder).rglob("*") if path.is_file())
+        lying = sum(
+            path.stat().st_size for folder in (layout.FILMS, layout.SEGMENTS, layout.WORK) for path in (self.root / folder).rglob("*") if path.is_file()
+        )
         return self.f_blocks - self.used - lying
 
     def leave(self, free: int) -> None:
@@ -71,6 +73,26 @@ def test_old_films_go_one_by_one_and_nothing_else(archive: Path, disk: Disk) -> 
         reserve.room_for(1, PHOTOS)
     assert sorted(os.listdir(archive / "films")) == ["holiday.mp4", "latest.mp4"]
     assert (archive / "originals/a.jpg").exists() and (archive / "frames/a.jpg").exists()
+
+
+def test_segments_go_after_old_films(archive: Path, disk: Disk) -> None:
+    """What is encoded already goes only when no old film is left, no more of it than is needed; the newest films stay."""
+    for number in range(3):
+        (archive / layout.segment(f"{number:064x}")).write_bytes(bytes(MB // 2))
+    for name in ("2024-01-01.mp4", "latest.mp4", "month.mp4"):
+        (archive / "films" / name).write_bytes(bytes(MB // 2))
+    reserve = Reserve(archive, DiskConfig())
+    disk.leave(MB)
+    reserve.room_for(MB // 4, PHOTOS)
+    assert sorted(os.listdir(archive / "films")) == ["latest.mp4", "month.mp4"] and len(segments.known(archive)) == 3
+    disk.leave(MB)
+    reserve.room_for(MB // 4, PHOTOS)
+    assert segments.known(archive) == {f"{number:064x}" for number in (1, 2)}
+    disk.leave(0)
+    with pytest.raises(StorageTrouble):
+        reserve.room_for(3 * MB, PHOTOS)
+    assert sorted(os.listdir(archive / "films")) == ["latest.mp4", "month.mp4"] and segments.known(archive) == set()
+    assert os.listdir(archive / layout.SEGMENTS) == ["CACHEDIR.TAG"]
 
 
 def test_leftovers_go_and_what_is_being_made_stays(archive: Path, disk: Disk) -> None:

@@ -161,16 +161,16 @@ def test_reading_what_is_not_there_is_storage_trouble(archive: Archive) -> None:
 
 
 def test_the_archive_is_private_and_marks_what_can_be_made_again(tmp_path: Path) -> None:
-    """Its folders are for their user only; work/ says that it need not be backed up, and frames/ holds frames and nothing else."""
+    """Its folders are for their user only; work/ and segments/ say that they need not be backed up, and frames/ holds frames and nothing else."""
     archive = Archive(tmp_path / "deep" / "archive")
     archive.prepare()
     archive.prepare()
     folders = [archive.root, *(path for path in archive.root.iterdir() if path.is_dir())]
-    assert {path.name for path in folders} == {"archive", "originals", "frames", "films", "work", "drop"}
+    assert {path.name for path in folders} == {"archive", "originals", "frames", "films", "segments", "work", "drop"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
-    files = [path for path in archive.root.rglob("*") if path.is_file()]
-    assert files == [archive.root / "work/CACHEDIR.TAG"]
-    assert files[0].read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+    files = sorted(path for path in archive.root.rglob("*") if path.is_file())
+    assert files == [archive.root / "segments/CACHEDIR.TAG", archive.root / "work/CACHEDIR.TAG"]
+    assert all(file.read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55") for file in files)
     archive.publish(FRAME, DATA)
     assert stat.S_IMODE((archive.root / FRAME).parent.stat().st_mode) == 0o700
 
@@ -186,12 +186,12 @@ def test_an_archive_that_cannot_be_made_is_storage_trouble(tmp_path: Path) -> No
 
 
 def test_the_sweep_removes_leavings_and_never_originals(archive: Archive) -> None:
-    """At a start stale temporaries anywhere and frames that no row names go; originals, named frames and films stay."""
+    """At a start stale temporaries anywhere and frames that no row names go; originals, named frames, films and segments stay."""
     known, unknown = FRAME, FRAME.replace("01234567", "89abcdef")
-    stays = {known, ORIGINAL, ORIGINAL.replace("abcdef", "ffffff"), layout.LATEST, "films/2024.mp4", "ledger.sqlite3"}
+    stays = {known, ORIGINAL, ORIGINAL.replace("abcdef", "ffffff"), layout.LATEST, "films/2024.mp4", layout.segment("0" * 64), "ledger.sqlite3"}
     leavings = {
         unknown, f"frames/2024/{TEMPORARY}1", f"frames/{TEMPORARY}2.jpg", f"originals/2024/{TEMPORARY}3", f"work/{TEMPORARY}4.mp4",
-        f"films/{TEMPORARY}5.mp4",
+        f"films/{TEMPORARY}5.mp4", f"segments/{TEMPORARY}6",
     }  # fmt: skip
     for name in stays | leavings:
         path = archive.root / name
@@ -199,7 +199,7 @@ def test_the_sweep_removes_leavings_and_never_originals(archive: Archive) -> Non
         path.write_bytes(name.encode())
     assert set(archive.sweep({known})) == leavings
     left = {str(path.relative_to(archive.root)): path for path in archive.root.rglob("*") if path.is_file()}
-    assert set(left) == stays | {"work/CACHEDIR.TAG"}
+    assert set(left) == stays | {"segments/CACHEDIR.TAG", "work/CACHEDIR.TAG"}
     assert all(left[name].read_bytes() == name.encode() for name in stays)
     assert archive.sweep({known}) == []
 

@@ -264,6 +264,8 @@ def test_a_frame_is_a_jpeg_like_ours_or_none(evil: Evil, data: bytes, tmp_path: 
             darkroom.picture(digest_of(data), lambda: data, MATRIX, (CANVAS.width, CANVAS.height))
         with pytest.raises(WorkerLost, match="nonsense"):
             print(name, darkroom.frame(digest_of(data), lambda: data, MATRIX, CANVAS)[:40])
+        with pytest.raises(WorkerLost, match="nonsense"):
+            darkroom.developed(digest_of(data), lambda: data, MATRIX, CANVAS)
 
 
 @pytest.mark.parametrize("program", ["sys.exit(1)", "send(b'what?'); time.sleep(60)", "raise ImportError('no such library')"])

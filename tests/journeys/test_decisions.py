@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from tests.support.daemon import Diary
 from tests.support.dots import drop, photo
 
@@ -115,6 +115,48 @@ def test_excluded_it_leaves_the_film_restored_it_comes_back(lived: tuple[Diary, 
     assert {key: after[key] for key in before if key != "names"} == {key: before[key] for key in before if key != "names"}
     assert shows(diary, frame) == [SECRET] and frame_of(diary, SECRET) == frame
     assert "put back by you" in verb(diary, "photos", "why", NAME)
+
+
+@pytest.mark.parametrize("running", [pytest.param(True, marks=pytest.mark.slow), False])
+def test_one_photo_of_a_day_shows_and_another_may_be_picked(diary: Diary, running: bool) -> None:
+    """By default a day shows its best photo, here the one that is not blurred; a person picks the other one, and takes that back; nothing is deleted."""
+    diary.config.write_text(diary.config.read_text().replace('pick = "all"', 'pick = "day"'))
+    sharp, soft = photo(1), blurred(photo(1))
+    for name, data in (("one.jpg", photo(0)), ("sharp.jpg", sharp), ("soft.jpg", soft)):
+        drop(diary.inbox, name, data)
+    if running:
+        diary.start()
+    film_of(diary, 2, running=running)
+    first = diary.me()["reel"]["fingerprint"]
+    by = {row["names"][0]: row for row in diary.photos()}
+    assert (by["sharp.jpg"]["in_film"], by["sharp.jpg"]["other_take"]) == (True, False)
+    assert (by["soft.jpg"]["in_film"], by["soft.jpg"]["other_take"]) == (False, True)
+    assert {"days": 2, "in_film": 2, "other_takes": 1}.items() <= diary.me()["photos"].items()
+    assert "3 photos: 2 days, 2 in the film, 1 other takes kept aside" in verb(diary, "status")
+    assert "shown rather than the other one of this day: " in verb(diary, "photos", "why", "sharp.jpg")
+    assert f"kept aside: another photo of this day shows, {by['sharp.jpg']['sha256'][:12]}; this one: " in verb(diary, "photos", "why", "soft.jpg")
+    assert "in the film" in verb(diary, "photos", "pick", "soft.jpg")
+    film_of(diary, 2, running=running, before=first)
+    assert shows(diary, (diary.archive / by["soft.jpg"]["frame"]).read_bytes()) == [1]
+    assert "you chose it rather than the other one of this day" in verb(diary, "photos", "why", "soft.jpg")
+    verb(diary, "photos", "pick", "--undo", "soft.jpg")
+    film_of(diary, 2, running=running, before=diary.me()["reel"]["fingerprint"])
+    assert diary.me()["reel"]["fingerprint"] == first
+    assert "was not chosen" in verb(diary, "photos", "pick", "--undo", "soft.jpg", code=64)
+    if not running:  # another setting changes the film by itself
+        diary.config.write_text(diary.config.read_text().replace('pick = "day"', 'pick = "all"'))
+        film_of(diary, 3, running=False)
+
+
+def blurred(data: bytes) -> bytes:
+    """The same photo, less sharp, a minute later."""
+    image = Image.open(io.BytesIO(data))
+    exif = image.getexif()
+    taken = exif.get_ifd(0x8769)
+    taken[0x9003] = taken[0x9003][:-5] + "44:00"
+    out = io.BytesIO()
+    image.filter(ImageFilter.GaussianBlur(5)).save(out, "JPEG", quality=95, exif=exif)
+    return out.getvalue()
 
 
 def test_redated_it_moves_in_the_film(lived: tuple[Diary, bool]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.support.daemon import ROOT
+from tests.support.hatchery import ours
 
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import digest_of
@@ -42,7 +44,8 @@ def test_the_page_leads_from_a_folder_of_clicks_to_film_model_and_table(tmp_path
     labelled, bin_ = tmp_path / "labelled", tmp_path / "bin"
     labelled.mkdir()
     bin_.mkdir()
-    (bin_ / "photodiary").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m photodiary "$@"\n')
+    ready = ours({**os.environ, "PYTHONPATH": str(ROOT / "service"), "CUDA_VISIBLE_DEVICES": "", "PYTHONFAULTHANDLER": "1"}, network=True)
+    (bin_ / "photodiary").write_text(f'#!/bin/sh\nexec {shlex.join(ready.command)} "$@"\n')
     (bin_ / "photodiary").chmod(0o755)
     clicks = {}
     for number, selfie in enumerate(selfies.month(PHOTOS)):

@@ -56,10 +56,10 @@ def imported(tmp_path_factory: pytest.TempPathFactory, selfies: list[Selfie]) ->
     return diary.folder
 
 
-def labelled(imported: Path, folder: Path, selfies: list[Selfie], eyes: list[EyePair]) -> Diary:
+def labelled(imported: Path, folder: Path, selfies: list[Selfie], eyes: list[EyePair], *, real_model: bool = False) -> Diary:
     """A copy of it in which a person placed these eyes."""
     shutil.copytree(imported, folder, ignore=shutil.ignore_patterns("inbox", "config.toml", "*.py"))
-    diary = Diary(folder, config=QUICK + SHORT)
+    diary = Diary(folder, config=QUICK + SHORT, real_model=real_model)
     ledger = Ledger(diary.archive)
     try:
         said = [Label(photo, pair, "placed") for one, pair in zip(selfies, eyes, strict=True) if (photo := photos.find(ledger, digest_of(one.data)))]
@@ -70,10 +70,7 @@ def labelled(imported: Path, folder: Path, selfies: list[Selfie], eyes: list[Eye
 
 
 def learn(diary: Diary, *options: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "photodiary", "retrain", *options, "--json", "--config", str(diary.config)],
-        env=diary.environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    done = diary.ask("retrain", *options, "--json", timeout=300, network=True)
     assert done.returncode == 0, done.stderr
     outcome: dict[str, Any] = json.loads(done.stdout)
     assert json.loads((diary.folder / "state/retrain/outcome.json").read_text())["reason"] == outcome["reason"]
@@ -166,13 +163,10 @@ def test_who_comes_second_waits_for_the_first(imported: Path, tmp_path: Path, se
 @pytest.mark.timeout(300)
 def test_killed_at_any_moment_the_model_stays(imported: Path, tmp_path: Path, selfies: list[Selfie]) -> None:
     """Killed while it looks or learns, it leaves the model in force, and the next one is not kept from learning."""
-    diary = labelled(imported, tmp_path / "d", selfies, [moved(truth(one), HABIT) for one in selfies])
+    diary = labelled(imported, tmp_path / "d", selfies, [moved(truth(one), HABIT) for one in selfies], real_model=True)
     progress = diary.folder / "state/retrain/progress.json"
     for phase in ("collecting", "folds"):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "photodiary", "retrain", "--now", "--json", "--config", str(diary.config)],
-            env=diary.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        process = diary.begin("retrain", "--now", "--json")
         end = time.monotonic() + 120
         while time.monotonic() < end:
             if progress.exists() and (told := json.loads(progress.read_text()))["pid"] == process.pid and told["phase"] == phase:

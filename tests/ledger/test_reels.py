@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -256,6 +257,83 @@ def test_the_newest_film_is_the_last_published(ledger: Ledger) -> None:
     reels.publish_reel(ledger, reel(5, 50.0))
     reels.publish_reel(ledger, reel(6, 40.0))  # a clock that was set back
     assert reels.newest_reel(ledger) == reel(6, 40.0)
+
+
+def test_each_film_has_its_own_newest_one(ledger: Ledger) -> None:
+    """Films are kept apart by their paths, with pace and all; one that nobody asks for any more is forgotten with what it showed."""
+    month = reels.ReelRow("films/month.mp4", 3, 0.5, "a" * 64, 500, 70.0, "b" * 64, 6.0)
+    reels.publish_reel(ledger, reel(5, 50.0), ["frames/1.jpg"], ["c" * 64])
+    reels.publish_reel(ledger, replace(month, fingerprint="d" * 64))
+    reels.publish_reel(ledger, month, ["frames/2.jpg", "frames/3.jpg"], ["e" * 64, "f" * 64], [0.0, 0.25])
+    assert reels.newest_reels(ledger) == {"films/latest.mp4": reel(5, 50.0), "films/month.mp4": month}
+    assert reels.newest_reel(ledger, "films/month.mp4") == month and reels.newest_reel(ledger) == reel(5, 50.0)
+    assert reels.shown_by_newest(ledger, "films/month.mp4") == ["frames/2.jpg", "frames/3.jpg"]
+    assert (reels.segments_of_newest(ledger, "films/month.mp4"), reels.starts_of_newest(ledger, "films/month.mp4")) == (["e" * 64, "f" * 64], [0.0, 0.25])
+    assert (reels.segments_of_newest(ledger), reels.starts_of_newest(ledger)) == (["c" * 64], [])
+    reels.film_gone(ledger, "films/month.mp4")
+    assert reels.newest_reels(ledger) == {"films/latest.mp4": reel(5, 50.0)} and reels.shown_by_newest(ledger, "films/month.mp4") == []
+    assert reels.shown_by_newest(ledger) == ["frames/1.jpg"]
+
+
+def test_what_older_films_showed_is_not_kept(ledger: Ledger) -> None:
+    """Order, segments and times are known of the newest film of a path only: none of a photo that is forgotten."""
+    for number in range(3):
+        reels.publish_reel(ledger, reel(number + 1, float(number)), [f"frames/{number}.jpg"], [f"{number}" * 64], [0.0])
+    with ledger.read() as db:
+        kept = [tuple(row) for row in db.execute("SELECT shows, segments, starts FROM reels ORDER BY id")]
+    assert kept[:2] == [(None, None, None)] * 2 and all(kept[2])
+    reels.publish_reel(ledger, reel(1, 9.0))
+    assert (reels.shown_by_newest(ledger), reels.segments_of_newest(ledger)) == ([], [])
+
+
+def measure(ledger: Ledger, photo: PhotoRow, tone: str) -> None:
+    with ledger.write() as db:
+        db.execute("INSERT INTO looks (photo_id, frame, tone, marks, eyes, score) VALUES (?, ?, ?, '{}', x'', 0.5)", (photo.id, photo.frame, tone))
+
+
+def test_the_film_s_photos_are_told_with_what_a_plan_needs(ledger: Ledger, take_in: TakeIn) -> None:
+    """In the film's order: digest, frame, wall clock, where the photo lies on its frame, and the looks of that frame, where they were measured."""
+    adopt(ledger, TALL)
+    late, early = (publish(ledger, locate(ledger, take_in(number, wall=NOON - timedelta(days=number)))) for number in (1, 2))
+    framed = str(late.frame)
+    measure(ledger, late, "[0.5, -0.25, 0.125]")
+    told = reels.film_photos(ledger, in_force(ledger).id)
+    assert [photo.frame for photo in told] == film(ledger) == [early.frame, late.frame]
+    assert told[1] == reels.FilmPhoto(late.sha256, framed, NOON - timedelta(days=1), (0.5, -0.25, 0.125), similarity(EYES, TALL), 3000, 4000)
+    assert told[0].tone is None
+    assert reels.film_photos(ledger, 99) == []
+
+
+def test_whatever_changes_a_film_changes_its_state(ledger: Ledger, take_in: TakeIn) -> None:
+    """A new frame, one made again, a photo left out, a decision, another format, measured looks and a new film are each noticed without planning it."""
+    seen = [reels.film_state(ledger)]
+
+    def noticed() -> None:
+        seen.append(reels.film_state(ledger))
+        assert seen[-1] != seen[-2] and seen[-1] == reels.film_state(ledger)
+
+    adopt(ledger, TALL)
+    noticed()
+    first = publish(ledger, locate(ledger, take_in(1)), now=10.0)
+    noticed()
+    second = publish(ledger, locate(ledger, take_in(2)), now=20.0)
+    noticed()
+    reels.frame_lost(ledger, str(second.frame))
+    noticed()
+    publish(ledger, again(ledger, second), now=30.0)
+    noticed()
+    with ledger.write() as db:
+        db.execute("INSERT INTO verdicts (photo_id, kind, made_at) VALUES (?, 'redated', 1.0)", (first.id,))
+    noticed()
+    measure(ledger, first, "[0, 0, 0]")
+    noticed()
+    reels.publish_reel(ledger, reel(2, 40.0))
+    noticed()
+    with ledger.write() as db:
+        photos.move(db, again(ledger, first), Stage.EXCLUDED, reason="excluded")
+    noticed()
+    adopt(ledger, SQUARE)
+    noticed()
 
 
 def test_days_without_a_photo_in_the_film_are_told(ledger: Ledger, take_in: TakeIn) -> None:

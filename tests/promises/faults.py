@@ -100,23 +100,26 @@ def _impatient() -> None:
 
 
 def in_rendering_child() -> None:
-    """The child that makes the film has effects of its own: each photo taken in, the fsync, the checking."""
+    """The child that makes the film has effects of its own: each photo encoded, each segment published, the film's fsync, the checking."""
     told = json.loads(os.environ[IN_CHILD])
     point = None if told["point"] is None else Point(**told["point"])
     layer = Layer(Path(told["root"]), Path(told["journal"]), point, FILM)
-    layer._on_one("fsync")
-    from photodiary.render import film
+    for name in ("fsync", "unlink"):
+        layer._on_one(name)
+    layer._on_two("rename")
+    layer._on_open()
+    from photodiary.render import making
 
-    encode, verify = film.encode, film.verify
+    encode, verify = making.encode, making.verify
 
     def fail(code: int) -> BaseException:
         return OSError(code, os.strerror(code))
 
-    def encoding(plan: Any, root: Path, target: Path, progress: Any) -> None:
-        encode(plan, root, target, lambda done: layer.effect("encode", lambda: progress(done), fail))
+    def encoding(segment: Any, picture: Any, blend: Any, progress: Any) -> Any:
+        return encode(segment, picture, blend, lambda: layer.effect("encode", progress, fail))
 
-    film.encode = encoding
-    film.verify = lambda target, plan: layer.effect("verify", lambda: verify(target, plan), fail)
+    making.encode = encoding
+    making.verify = lambda target, plan: layer.effect("verify", lambda: verify(target, plan), fail)
 
 
 # -- the stories -------------------------------------------------------------------------------------------------------------------

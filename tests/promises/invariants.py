@@ -67,7 +67,8 @@ def unsettled(diary: Diary, phone: Phone) -> str:
         return f"on their way: {', '.join(moving)}"
     if wronged := [f"{row['sha256'][:12]} ({row['reason']})" for row in rows if row["stage"] == Stage.QUARANTINED and row["sha256"] in phone.must]:
         return f"good photos in quarantine: {', '.join(wronged)}"
-    if strays := {path.name for path in (diary.archive / "originals").rglob("*") if path.is_file()} - {Path(row["original"]).name for row in rows if row["original"]}:
+    named = {row["original"] for row in rows}
+    if strays := [path.name for path in (diary.archive / "originals").rglob("*") if path.is_file() and str(path.relative_to(diary.archive)) not in named]:
         return f"originals without a row: {', '.join(sorted(strays))}"
     ledger = Ledger(diary.archive, writable=False)
     try:

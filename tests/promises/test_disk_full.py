@@ -14,9 +14,10 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image
+from tests.promises import sabotage
 from tests.promises.killer import is_alive
 from tests.promises.switch import Switch
-from tests.support.daemon import Diary
+from tests.support.daemon import QUICK, Diary
 from tests.support.dots import drop, photo
 
 SWITCHES = (
@@ -49,6 +50,13 @@ SWITCHES = (
         "pass",
     ),
     Switch(
+        "leaving nothing half written beside what is there",
+        "test_a_disk_that_fills_while_segments_are_made_leaves_the_old_film",
+        "archive/store.py",
+        "                beside.unlink(missing_ok=True)\n            raise trouble(target, error) from error",
+        "                beside.stat()\n            raise trouble(target, error) from error",
+    ),
+    Switch(
         "waiting for the disk at the start",
         "test_a_first_start_on_a_full_disk_waits_and_goes_on",
         "run/daemon.py",
@@ -71,6 +79,7 @@ SWITCHES = (
     ),
 )
 
+PATIENT = QUICK.replace("after_quiet_s = 0.5", "after_quiet_s = 1.5").replace("at_latest_s = 5.0", "at_latest_s = 60.0")
 MB = 1_000_000
 DISK = 20 << 20
 RESERVE = DISK // 20
@@ -198,6 +207,31 @@ def test_a_film_is_made_only_where_its_second_copy_has_room(diary: Diary) -> Non
     assert diary.me()["photos"]["in_film"] == 1, "what a person decided counts at once"
     disk.room()
     diary.until_film_of(1)
+    assert diary.stop() == 0
+
+
+def test_a_disk_that_fills_while_segments_are_made_leaves_the_old_film(diary: Diary) -> None:
+    """Half of the new film's segments are there when not a byte more fits: the old film plays on, nothing is left half written, and it goes on by itself."""
+    diary.config.write_text(PATIENT)
+    sabotage.prepare(diary)
+    disk = Disk(diary.archive)
+    send(diary, 0, 1, 2)
+    diary.start()
+    diary.until_film_of(3)
+    film = diary.archive / "films/latest.mp4"
+    before, there = film.read_bytes(), sabotage.segments(diary)
+    sabotage.sabotage(diary, "slow")
+    send(diary, *range(3, 28))
+    sabotage.between_segments(diary, there)
+    disk.leave(0)
+    diary.until_told("segment: the disk is full; free some space")
+    assert film.read_bytes() == before and is_alive(diary.pid)
+    check_published(diary, 3)
+    assert sabotage.left(diary) == []
+    disk.room()
+    diary.until_film_of(28)
+    until_well(diary)
+    check_published(diary, 28)
     assert diary.stop() == 0
 
 

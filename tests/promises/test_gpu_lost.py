@@ -103,7 +103,7 @@ def with_card(diary: Diary, trouble: str) -> None:
     program = diary.folder / "with-card.py"
     lines = "".join(f"        {line}\n" for line in trouble.splitlines())
     program.write_text(CARD.format(service=str(ROOT / "service"), state=str(diary.folder / "state"), trouble=lines))
-    diary.command = [sys.executable, str(program)]
+    diary.command, diary.loaded_first = [sys.executable, str(program)], True
     diary.environment.pop("CUDA_VISIBLE_DEVICES", None)
 
 

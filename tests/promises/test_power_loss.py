@@ -69,8 +69,16 @@ def test_frames_are_durable_before_their_rows(journal: list[str]) -> None:
 
 def test_the_folders_themselves_are_durable_before_the_first_row(journal: list[str]) -> None:
     """What a first start makes is durable in the archive before the database knows of anything."""
-    made = [journal.index(f"mkdir {folder}") for folder in ("originals", "frames", "films", "work")]
+    made = [journal.index(f"mkdir {folder}") for folder in ("originals", "frames", "films", "segments", "work")]
     assert max(made) < journal.index("fsync folder") < min(place for place, line in enumerate(journal) if line.startswith("commit"))
+
+
+def test_segments_are_durable_before_a_film_is_made_of_them(journal: list[str]) -> None:
+    """A segment is fsynced under another name and its folder after the rename, in the child, before the film is: what is found later is whole."""
+    child = "the film's child: "
+    seen = [line.removeprefix(child) for line in journal if line.startswith(child) and "encode" not in line]
+    film = ["fsync work/temporary", "verify"]
+    assert seen == [*published("segments"), *film] * (len(seen) // 7) and seen
 
 
 def test_the_film_is_durable_before_its_row(journal: list[str]) -> None:

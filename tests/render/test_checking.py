@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from photodiary.diary.reel import Chapter
 from photodiary.render import checking
-from photodiary.render.film import encode
 
-from .test_film import plan_of
+from .films import SMALL, archive, make, plan_of
 
 COUNT = 30
 
@@ -23,7 +24,7 @@ def unheard(done: int) -> None:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     root = tmp_path_factory.mktemp("film")
-    encode(plan_of(root, COUNT), root, root / "film.mp4")
+    make(plan_of(range(COUNT)), archive(root, COUNT), root / "film.mp4")
     return (root / "film.mp4").read_bytes()
 
 
@@ -69,3 +70,14 @@ def test_a_reader_that_dies_is_told(path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(subprocess, "Popen", dying)
     told: list[int] = []
     assert checking.whole(path, COUNT, told.append) == "the process that looked at it died (exit -9)" and told == [7]
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_films_of_every_kind_are_called_whole(tmp_path: Path, codec: str) -> None:
+    """H.265, a steady film that repeats pictures and one with chapters are films too; one that shows fewer pictures than photos is not."""
+    coding = replace(SMALL, codec=codec, steady=True)
+    cells = {number: {"pictures": 3} for number in range(COUNT)}
+    plan = plan_of(range(COUNT), coding=coding, cells=cells, shown=(3,) * COUNT, chapters=(Chapter(0, "March"), Chapter(5, "April")), title="Us")
+    make(plan, archive(tmp_path, COUNT))
+    assert checking.problem(tmp_path / "film", COUNT, unheard) is None
+    assert checking.problem(tmp_path / "film", 3 * COUNT + 1, unheard) == "it shows 90 photos instead of 91"

@@ -1,4 +1,4 @@
-"""What making a film in a process of its own promises: the same film, and nothing left over when it goes wrong."""
+"""What making a film in a process of its own promises: the same film, and nothing left over when it goes wrong but what serves the next one."""
 
 from __future__ import annotations
 
@@ -11,29 +11,23 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from photodiary.diary.reel import ReelPlan, ReelStyle
+from photodiary.archive import layout
+from photodiary.diary.reel import Cell, ReelPlan, chain
 from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped
 from photodiary.render.child import render_in_child
-from photodiary.render.film import encode
 
-FAR = 200  # photos: by then the encoder has begun to write
+from .films import SMALL, TICKS, archive, digest, frame, make, name, plan_of, read, who
 
-
-def plan_of(root: Path, count: int) -> ReelPlan:
-    names = tuple(f"{number:03}.jpg" for number in range(count))
-    for number, name in enumerate(names):
-        (root / name).write_bytes(cv2.imencode(".jpg", np.full((80, 64, 3), 8 * number, np.uint8))[1].tobytes())
-    return ReelPlan(names, 64, 80, ReelStyle())
+FAR = 200  # photos: by then some segments are finished
 
 
-def long_plan(root: Path) -> ReelPlan:
+def long_plan(root: Path, photos: int = 30_000) -> ReelPlan:
     """A film that takes far longer than a test waits."""
-    short = plan_of(root, 2)
-    return replace(short, frames=short.frames * 50_000)
+    archive(root, 10)
+    cells = [Cell(frame(number % 10)) for number in range(photos)]
+    return ReelPlan(chain(cells, [digest(number) for number in range(photos)], SMALL), 12 * TICKS, (TICKS,) * photos, (1,) * photos)
 
 
 def the_child() -> int:
@@ -46,10 +40,16 @@ def go_on() -> bool:
     return False
 
 
+def segments_of(root: Path) -> list[Path]:
+    return sorted((root / layout.SEGMENTS).glob("*.segment"))
+
+
 def test_a_child_makes_the_film(tmp_path: Path) -> None:
     """The film from a child is the same film; the child is nice, ignores Ctrl-C, and loads neither torch nor OpenCV."""
-    plan = plan_of(tmp_path, 26)
-    encode(plan, tmp_path, tmp_path / "here")
+    plan = plan_of(range(26))
+    make(plan, archive(tmp_path, 26), tmp_path / "here")
+    for segment in segments_of(tmp_path):
+        segment.unlink()
     seen: list[int] = []
     looked: list[tuple[int, str]] = []
 
@@ -62,29 +62,36 @@ def test_a_child_makes_the_film(tmp_path: Path) -> None:
             os.kill(the_child(), signal.SIGINT)
             os.kill(the_child(), signal.SIGCONT)
 
-    render_in_child(plan, tmp_path, tmp_path / "there", progress=progress, should_stop=go_on, nice=13)
+    made = render_in_child(plan, tmp_path, tmp_path / "there", progress=progress, should_stop=go_on, nice=13)
     assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
-    assert seen == list(range(1, 27))
+    assert seen == list(range(27))
+    assert (made.encoded, made.bytes) == (26, (tmp_path / "there").stat().st_size)
     ((niceness, maps),) = looked
     assert niceness >= 13
     assert "/av/" in maps
     assert not any(heavy in maps for heavy in ("/torch/", "/cv2/", "/PIL/"))
     assert multiprocessing.active_children() == []
+    assert render_in_child(plan, tmp_path, tmp_path / "again", should_stop=go_on).encoded == 0
+    assert render_in_child(plan, tmp_path, tmp_path / "again", full=True, should_stop=go_on).encoded == 26
 
 
-def test_a_killed_child_is_a_failed_render(tmp_path: Path) -> None:
-    """When the child is killed mid-way, the parent says so by name and no file is left."""
+def test_a_killed_child_is_a_failed_render_and_the_next_goes_on_from_there(tmp_path: Path) -> None:
+    """When the child is killed mid-way, the parent says so by name and no film is left; what was encoded until then is not encoded again."""
     target = tmp_path / "film"
 
     def progress(done: int) -> None:
-        if done == FAR:
-            assert target.exists()
+        if done >= FAR and segments_of(tmp_path):
             os.kill(the_child(), signal.SIGKILL)
 
     with pytest.raises(RenderFailed, match=r"making the film .*/film died \(exit code -9\)"):
-        render_in_child(long_plan(tmp_path), tmp_path, tmp_path / "film", progress=progress, should_stop=go_on)
+        render_in_child(long_plan(tmp_path), tmp_path, target, progress=progress, should_stop=go_on)
     assert not target.exists()
     assert multiprocessing.active_children() == []
+    finished = segments_of(tmp_path)
+    shorter = long_plan(tmp_path, 400)
+    made = render_in_child(shorter, tmp_path, target, should_stop=go_on)
+    assert len(finished) > 3 and made.encoded < 400
+    assert who(read(target).frames, range(10)) == [number % 10 for number in range(400)]
 
 
 def test_a_render_can_be_stopped(tmp_path: Path) -> None:
@@ -99,36 +106,33 @@ def test_a_render_can_be_stopped(tmp_path: Path) -> None:
 
     with pytest.raises(RenderStopped):
         render_in_child(long_plan(tmp_path), tmp_path, tmp_path / "film", progress=progress, should_stop=lambda: len(seen) >= FAR)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     assert not (tmp_path / "film").exists()
     assert multiprocessing.active_children() == []
 
 
 def test_a_bad_frame_is_named_by_the_child_too(tmp_path: Path) -> None:
-    """An error of the child is the same error in the parent, with the same sentence, and no file is left."""
-    plan = plan_of(tmp_path, 14)
-    (tmp_path / "009.jpg").unlink()
-    with pytest.raises(FrameBroken, match=r"009\.jpg is missing"):
-        render_in_child(plan, tmp_path, tmp_path / "film", should_stop=go_on)
+    """An error of the child is the same error in the parent, with the same sentence and the frame's name, and no file is left."""
+    name(archive(tmp_path, 14), 9).unlink()
+    with pytest.raises(FrameBroken, match=r"009\.jpg is missing") as told:
+        render_in_child(plan_of(range(14)), tmp_path, tmp_path / "film", should_stop=go_on)
+    assert told.value.frame == frame(9) and not (tmp_path / "film").exists()
+
+
+def test_a_broken_film_of_the_child_is_gone(tmp_path: Path) -> None:
+    """A film that cannot be what its plan says is a broken film here too, and no file is left."""
+    plan = replace(plan_of(range(14), cells={number: {"pictures": 2} for number in range(14)}), shown=(1,) * 14)  # the encoder was not told of repetitions
+    with pytest.raises(BrokenFilm, match=r"repetitions of frames/000.jpg in the film cannot be left out"):
+        render_in_child(plan, archive(tmp_path, 14), tmp_path / "film", should_stop=go_on)
     assert not (tmp_path / "film").exists()
 
 
-def test_a_child_checks_its_film(tmp_path: Path) -> None:
-    """A file that is not the film when the child reads it back is a broken film, and is gone."""
-    plan = plan_of(tmp_path, 2)
-    plan = replace(plan, frames=plan.frames * FAR)
-    target = tmp_path / "film"
-
-    def progress(done: int) -> None:
-        if done == FAR:
-            os.kill(the_child(), signal.SIGSTOP)
-            target.unlink()
-            target.write_bytes(b"something else")
-            os.kill(the_child(), signal.SIGCONT)
-
-    with pytest.raises(BrokenFilm, match="/film can't be read back"):
-        render_in_child(plan, tmp_path, target, progress=progress, should_stop=go_on)
-    assert not target.exists()
+def test_a_surprise_in_the_child_is_a_failed_render(tmp_path: Path) -> None:
+    """Whatever goes wrong in the child, the parent hears of it in a sentence."""
+    plan = plan_of(range(14))
+    wrong = replace(plan, shown=plan.shown[:-1])
+    with pytest.raises(RenderFailed, match=r"The film .*/film could not be made: ValueError: "):
+        render_in_child(wrong, archive(tmp_path, 14), tmp_path / "film", should_stop=go_on)
 
 
 def test_a_progress_that_fails_ends_the_child(tmp_path: Path) -> None:
@@ -146,7 +150,7 @@ def test_a_progress_that_fails_ends_the_child(tmp_path: Path) -> None:
 PARENT = """
 import multiprocessing, os, signal, sys, time
 from pathlib import Path
-from photodiary.diary.reel import ReelPlan, ReelStyle
+from photodiary.diary.reel import Cell, Coding, ReelPlan, chain
 from photodiary.render.child import render_in_child
 
 def progress(done):
@@ -157,15 +161,15 @@ def progress(done):
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])
-    plan = ReelPlan(("000.jpg", "001.jpg", "000.jpg", "stuck.jpg"), 64, 80, ReelStyle())
+    cells = [Cell(f"frames/{name}.jpg") for name in ("000", "001", "000", "stuck")]
+    plan = ReelPlan(chain(cells, ["d", "c", "b", "e"], Coding(64, 80, 64, 80)), 12000, (1000,) * 4, (1,) * 4)
     render_in_child(plan, root, root / "film", progress=progress, should_stop=lambda: False)
 """
 
 
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     """When the daemon is killed, its encoder goes too, even one that hangs; and the daemon never loaded PyAV."""
-    plan_of(tmp_path, 2)
-    os.mkfifo(tmp_path / "stuck.jpg")  # opening it waits for ever: the child can't notice anything by itself
+    os.mkfifo(archive(tmp_path, 2) / "frames/stuck.jpg")  # opening it waits for ever: the child can't notice anything by itself
     (tmp_path / "parent.py").write_text(PARENT)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.run(

@@ -15,23 +15,23 @@ def due(news: FilmNews, config: RenderConfig | None = None, *, has_film: bool = 
     return due_at(config or RenderConfig(), news, has_film=has_film, zone=BERLIN, last=last)
 
 
-def test_a_film_is_due_a_minute_after_the_last_new_frame() -> None:
-    """One new photo: a minute later.  Nothing new: never."""
-    assert due(FilmNews(10, 1, 1000.0, 1000.0)) == 1060.0
+def test_a_film_is_due_seconds_after_the_last_new_frame() -> None:
+    """One new photo: five seconds later.  Nothing new: never."""
+    assert due(FilmNews(10, 1, 1000.0, 1000.0)) == 1005.0
     assert due(FilmNews(10, 0, None, None)) is None
 
 
 def test_while_photos_keep_coming_a_film_is_due_after_ten_minutes_at_the_latest() -> None:
-    """New frames push the quiet minute forward, but not beyond ten minutes after the first of them."""
-    assert due(FilmNews(500, 300, 1000.0, 1500.0)) == 1560.0
-    assert due(FilmNews(500, 300, 1000.0, 1590.0)) == 1600.0
+    """New frames push the quiet seconds forward, but not beyond ten minutes after the first of them."""
+    assert due(FilmNews(500, 300, 1000.0, 1500.0)) == 1505.0
+    assert due(FilmNews(500, 300, 1000.0, 1598.0)) == 1600.0
 
 
 def test_the_first_film_of_a_backlog_comes_after_fifty_frames() -> None:
     """Somebody who imports years of photos sees something soon."""
-    assert due(FilmNews(49, 49, 1000.0, 1010.0), has_film=False) == 1070.0
+    assert due(FilmNews(49, 49, 1000.0, 1010.0), has_film=False) == 1015.0
     assert due(FilmNews(50, 50, 1000.0, 1010.0), has_film=False) == 0.0
-    assert due(FilmNews(150, 50, 1000.0, 1010.0), has_film=True) == 1070.0
+    assert due(FilmNews(150, 50, 1000.0, 1010.0), has_film=True) == 1015.0
 
 
 def test_a_fixed_time_is_kept_in_the_diarys_time_zone() -> None:

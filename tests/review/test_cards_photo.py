@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.support.visitor import Visitor
 
 from photodiary.diary.facing import Facing
 from photodiary.diary.photo import Stage
-from photodiary.ledger import forgetting, takes, wishes
+from photodiary.ledger import forgetting, picks, takes, wishes
 
 from .test_cards import act, opened, row_of, rows, send
 
@@ -194,3 +195,37 @@ def test_an_archive_of_the_page_needs_no_service(visitor: Visitor, folder: Path)
     for row in rows(folder):
         send(visitor, f"/diary/me/photo/{row.sha256}/say", act="excluded")
     assert [(row.sha256, row.stage, row.sighting_id) for row in rows(folder)] == before
+
+
+MARKS = {"sharp": 0.5, "light": 0.5, "dark": 0.0, "bright": 0.0, "open": 1.0, "turned": 0.1}
+
+
+def test_a_day_tells_why_a_photo_shows_and_another_may_be_chosen(visitor: Visitor, folder: Path) -> None:
+    """The day and the photos say what shows and why; one tap shows another one, and one takes that back."""
+    first, second = (row.sha256 for row in rows(folder)[:2])
+    with opened(folder) as ledger:
+        picks.adopt(ledger, "day")
+        with ledger.write() as db:  # on one day, and one of them with closed eyes
+            db.execute("UPDATE photos SET taken_wall = '2024-03-01T09:00:00' WHERE sha256 = ?", (second,))
+            for sha256, eyes, value in ((first, 0.98, 8.0), (second, 0.02, 5.0)):
+                mine = "photo_id = (SELECT id FROM photos WHERE sha256 = ?)"
+                db.execute(f"UPDATE looks SET marks = ?, score = ? WHERE {mine}", (json.dumps({**MARKS, "open": eyes}), value, sha256))
+    day = visitor.get("/diary/me/day/2024-03-01").text
+    assert "Shows: eyes open" in day and "Eyes closed" in day and "kept aside" in day and day.count("Show this one instead") == 1
+    assert "Shown rather than the other one of this day: eyes open." in page_of(visitor, first)
+    text = page_of(visitor, second)
+    assert "Kept aside: another photo of this day shows. This one: eyes closed." in text and "Also of this day" in text and f"/diary/me/photo/{first}" in text
+    answer = visitor.submit(f"/diary/me/photo/{second}/pick", back="day")
+    assert answer.headers["location"].startswith("/diary/me/day/2024-03-01?undo=")
+    act(folder)
+    assert (row_of(folder, second).in_film, row_of(folder, first).other_take) == (True, True)
+    assert "You chose it rather than the other one of this day." in page_of(visitor, second)
+    assert "Kept aside: you chose another photo of this day." in page_of(visitor, first)
+    at = re.search(r"undo=([\d.]+)", answer.headers["location"])
+    assert at is not None and "Undo" in visitor.get(answer.headers["location"]).text
+    visitor.submit("/diary/me/undo", at=at.group(1))
+    act(folder)
+    assert row_of(folder, first).in_film
+    send(visitor, f"/diary/me/photo/{second}/say", act="excluded")
+    act(folder)
+    assert visitor.submit(f"/diary/me/photo/{second}/pick").status_code == 409

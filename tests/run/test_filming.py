@@ -11,21 +11,23 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from photodiary.archive.reserve import FILM
+from photodiary.diary.reel import MAIN_FILM
 from photodiary.errors import RenderFailed
-from photodiary.ledger import wishes
+from photodiary.ledger import reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.render.schedule import RenderConfig
 from photodiary.run.filming import AFTER_TROUBLE_S, Filming
 
 
 class Projector:
-    """Renders as it is told: fails, or makes nothing."""
+    """Renders as it is told: fails, or makes nothing.  asked: how often it had to plan its films."""
 
     def __init__(self) -> None:
-        self.fails = True
+        self.fails, self.is_stale, self.asked = True, False, 0
 
-    def plan(self) -> None:
-        return None
+    def stale(self) -> bool:
+        self.asked += 1
+        return self.is_stale
 
     def render(self, now: float, **_: object) -> None:
         if self.fails:
@@ -57,4 +59,17 @@ def test_the_wait_grows_and_success_resets_it(tmp_path: Path) -> None:
     assert filming.step(house) == (True, False)
     projector.fails = True
     assert failed_wait() < AFTER_TROUBLE_S[0] + 2
+    ledger.close()
+
+
+def test_films_are_planned_only_when_something_has_changed(tmp_path: Path) -> None:
+    """Whether the style or the photos make another film is asked once, and again when the ledger says otherwise; a new film's time is the same each time."""
+    ledger, projector = Ledger(tmp_path), Projector()
+    house: Any = SimpleNamespace(name="me", ledger=ledger, zone=ZoneInfo("UTC"), rendering=projector)
+    filming = Filming(RenderConfig(after_quiet_s=7), lambda: None)
+    reels.publish_reel(ledger, reels.ReelRow(MAIN_FILM, 3, 0.25, "f" * 64, 1000, 100.0))
+    assert [filming.due(house) for _ in range(5)] == [None] * 5 and projector.asked == 1
+    projector.is_stale = True
+    reels.publish_reel(ledger, reels.ReelRow(MAIN_FILM, 3, 0.25, "e" * 64, 1000, 200.0))
+    assert [filming.due(house) for _ in range(5)] == [207.0] * 5 and projector.asked == 2
     ledger.close()

@@ -78,7 +78,7 @@ def test_a_life_is_told_in_about_ten_lines(ledger: Ledger, settings: Settings) -
     assert lines["others"] == "3 faces in the photo"
     assert lines["likeness"] == "95.3 % sure that it is you (log odds +3.0)"
     assert lines["decided"] == "nothing by you"
-    assert lines["film"] == f"shown in the next film as photo 2 of 2, 0.1 s from the start; to check: {REASONS['several_faces']}"
+    assert lines["film"] == f"shown in the next film as photo 2 of 2, 0.2 s from the start; to check: {REASONS['several_faces']}"
     assert lines["frame"] == "frames/2.jpg"
 
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from photodiary.run.status import gather, list_photos
 from photodiary.settings import load
-from tests.support.hatchery import Hatched, ours
+from tests.support.hatchery import Hatched, Hatchery, ours
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-m", "photodiary"]
 
 QUICK = """
 timezone = "Europe/Berlin"
@@ -34,6 +35,7 @@ after_quiet_s = 0.5
 at_latest_s = 5.0
 [film]
 preset = "ultrafast"
+pick = "all"
 [align]
 canvas = "320x320 eyes 30% apart at 44%"
 """
@@ -65,29 +67,49 @@ class Diary:
         self.log = folder / "daemon.log"
         self._process: subprocess.Popen[bytes] | Hatched | None = None
         self._began = 0  # characters of the log before the newest start
+        self._real_model = real_model
+        self.loaded_first = False  # what a test has put into the program works on what is loaded already
         self._program, self._text = folder / "photodiary-with-dots.py", WITH_DOTS.format(root=str(ROOT), service=str(ROOT / "service"))
         self._program.write_text(self._text)
-        self.command = [sys.executable, "-m", "photodiary"] if real_model else [sys.executable, str(self._program)]
+        self.command = PROGRAM if real_model else [sys.executable, str(self._program)]
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT / "service"), "CUDA_VISIBLE_DEVICES": "", "PYTHONFAULTHANDLER": "1"}
         self._ordinary = dict(self.environment)
 
     def call(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """One verb, to its end; with the dots unless told otherwise, and whatever the test has put into the program."""
-        return self._called(self.command, arguments, timeout, hatched=self._as_it_was(), dots=True)
+        return self._called(self._hatchery(), self.command, arguments, timeout)
 
-    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A verb that needs no locator, by the program as it is: whatever the daemon was started with is not loaded for it."""
-        return self._called([sys.executable, "-m", "photodiary"], arguments, 120, hatched=True, dots=False)
+    def ask(self, *arguments: str, timeout: float = 120, network: bool = False) -> subprocess.CompletedProcess[str]:
+        """A verb that needs no locator, by the program as it is: whatever the daemon was started with is not loaded for it.  network: it needs torch."""
+        return self._called(self._suiting(network=network), PROGRAM, arguments, timeout)
 
-    def _as_it_was(self) -> bool:
-        """Whether no test has put anything into the program, or before it."""
-        return self.command == [sys.executable, str(self._program)] and self._program.read_text() == self._text
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes] | Hatched:
+        """A verb of the daemon's program, to go on beside the test; what it says goes into the log."""
+        arguments = *arguments, "--config", str(self.config)
+        with self.log.open("ab") as log:
+            if (hatchery := self._hatchery()) is not None:
+                return hatchery.start(self._file(self.command), arguments, self.environment, (log.fileno(), log.fileno()))
+            return subprocess.Popen([*self.command, *arguments], env=self.environment, stderr=log, stdout=log)
 
-    def _called(self, command: list[str], arguments: Sequence[str], timeout: float, *, hatched: bool, dots: bool) -> subprocess.CompletedProcess[str]:
-        """hatched: a process that has loaded the program already will do; where the environment has a say in what is loaded, none does."""
+    def _hatchery(self) -> Hatchery | None:
+        """Where the daemon's program can be had without loading it; None where a test has put something into it, or before it, that needs to be there first."""
+        ordinary = PROGRAM if self._real_model else [sys.executable, str(self._program)]
+        as_it_was = self.command == ordinary and self._program.read_text() == self._text
+        return self._suiting(network=self._real_model) if as_it_was or self.loaded_first else None
+
+    def _suiting(self, *, network: bool) -> Hatchery | None:
+        """None where the test's environment has a say in what is loaded."""
+        hatchery = ours(self._ordinary, network=network)
+        return hatchery if hatchery.suits(self.environment) else None
+
+    @staticmethod
+    def _file(command: list[str]) -> str | None:
+        return None if command == PROGRAM else command[1]
+
+    def _called(self, hatchery: Hatchery | None, command: list[str], arguments: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
         arguments = [*arguments, "--config", str(self.config)]
-        if hatched and (hatchery := ours(self._ordinary)).suits(self.environment):
-            return hatchery.run(arguments, self.environment, timeout, dots=dots)
+        if hatchery is not None:
+            return hatchery.run(self._file(command), arguments, self.environment, timeout)
         return subprocess.run([*command, *arguments], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
 
     def status(self) -> dict[str, Any]:
@@ -108,12 +130,7 @@ class Diary:
 
     def start(self) -> None:
         self._began = len(self.told())
-        with self.log.open("ab") as log:
-            arguments = ["run", "--config", str(self.config)]
-            if self._as_it_was() and (hatchery := ours(self._ordinary)).suits(self.environment):
-                self._process = hatchery.start(arguments, self.environment, (log.fileno(), log.fileno()), dots=True)
-            else:
-                self._process = subprocess.Popen([*self.command, *arguments], env=self.environment, stderr=log, stdout=log)
+        self._process = self.begin("run")
 
     @property
     def alive(self) -> bool:

@@ -1,6 +1,6 @@
 """Verbs in processes of their own that need not load the program first: each is forked from one that has loaded it, and has no threads.
 
-    with Hatchery() as hatchery: hatchery.run(["status", "--json"], environment, 60, dots=False)
+    with Hatchery(environment) as hatchery: hatchery.run(None, ["status", "--json"], environment, 60)
 
 Such a process has its own environment, arguments, output and exit status, and ends as any Python does.  What it does not show is what a verb loads and
 how a program starts: tests about that start one.  This file is also the program: it serves at a socket until its standard input ends.
@@ -9,9 +9,11 @@ how a program starts: tests about that start one.  This file is also the program
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import json
 import os
+import runpy
 import select
 import shutil
 import signal
@@ -32,12 +34,14 @@ LONGEST = 200_000  # bytes of a request
 
 
 class Hatchery:
-    """A context manager, and a process; several threads may ask it at once."""
+    """A context manager, and a process; several threads may ask it at once.  network: it has loaded torch too, which takes seconds."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, network: bool = False) -> None:
         self._folder = tempfile.mkdtemp(prefix="hatchery-")
         self._place, self._loaded = os.path.join(self._folder, "s"), _deciding(environment)
-        self._process = subprocess.Popen([sys.executable, __file__, self._place], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(environment))
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, self._place, "network" if network else "light"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(environment)
+        )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n", "the process that verbs are forked from did not come up"
 
@@ -45,18 +49,19 @@ class Hatchery:
         """Whether a program in this environment would load what was loaded here."""
         return self._loaded == _deciding(environment)
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], outputs: Sequence[int], *, dots: bool) -> Hatched:
-        """`photodiary` with these arguments, that writes to these two descriptors; dots: with the locator of dots."""
-        asked = json.dumps({"arguments": list(arguments), "environment": dict(environment), "dots": dots, "folder": os.getcwd()}).encode()
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        line.connect(self._place)
-        socket.send_fds(line, [asked], list(outputs))
-        return Hatched(line, int(line.recv(100)), arguments)
+    @property
+    def command(self) -> list[str]:
+        """`photodiary` as a program that a shell can start; what it writes and how it ends is the verb's."""
+        return [sys.executable, __file__, self._place, "ask"]
 
-    def run(self, arguments: Sequence[str], environment: Mapping[str, str], timeout: float, *, dots: bool) -> subprocess.CompletedProcess[str]:
+    def start(self, program: str | None, arguments: Sequence[str], environment: Mapping[str, str], outputs: Sequence[int]) -> Hatched:
+        """A process that writes to these two descriptors: a Python program with these arguments, None for `photodiary` itself."""
+        return _asked(self._place, program, arguments, environment, outputs)
+
+    def run(self, program: str | None, arguments: Sequence[str], environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
         """The same to its end, like subprocess.run.  Raises subprocess.TimeoutExpired."""
         outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
-        process = self.start(arguments, environment, outputs, dots=dots)
+        process = self.start(program, arguments, environment, outputs)
         try:
             return subprocess.CompletedProcess(list(arguments), process.wait(timeout), *map(_read, outputs))
         except subprocess.TimeoutExpired:
@@ -79,6 +84,14 @@ class Hatchery:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _asked(place: str, program: str | None, arguments: Sequence[str], environment: Mapping[str, str], outputs: Sequence[int]) -> Hatched:
+    asked = json.dumps({"program": program, "arguments": list(arguments), "environment": dict(environment), "folder": os.getcwd()}).encode()
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    line.connect(place)
+    socket.send_fds(line, [asked], list(outputs))
+    return Hatched(line, int(line.recv(100)), arguments)
 
 
 class Hatched:
@@ -124,23 +137,31 @@ def _read(output: int) -> str:
     return os.pread(output, os.fstat(output).st_size, 0).decode()
 
 
-_ours: list[Hatchery] = []
+_ours: dict[tuple[bool, str], Hatchery] = {}
 
 
-def ours(environment: Mapping[str, str]) -> Hatchery:
-    """This process's, made when it is asked for first."""
-    if not _ours:
-        _ours.append(Hatchery(environment))
-        atexit.register(_ours[0].close)
-    return _ours[0]
+def ours(environment: Mapping[str, str], *, network: bool = False) -> Hatchery:
+    """This process's, made when it is asked for first; anew where this process has got mounts of its own since, which the other one does not see."""
+    key = network, os.readlink("/proc/self/ns/mnt")
+    if key not in _ours:
+        _ours[key] = Hatchery(environment, network=network)
+        atexit.register(_ours[key].close)
+    return _ours[key]
 
 
 # -- the process that verbs are forked from ---------------------------------------------------------------------------------------
 
 
+def _reap(*_: object) -> None:
+    """Whoever waited for a verb is gone."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def serve(place: str) -> dict[str, Any]:
     """Wait for requests; returns in each process that is to become a verb, with what was asked for."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever waits for a verb goes by itself
+    signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(place)
         listener.listen(50)
@@ -163,9 +184,10 @@ def _hatch(line: socket.socket) -> dict[str, Any]:
     asked: dict[str, Any] = json.loads(data)
     pid = os.fork()
     if pid:
-        line.send(str(pid).encode())
-        _, status = os.waitpid(pid, 0)
-        line.send(str(os.waitstatus_to_exitcode(status)).encode())
+        with contextlib.suppress(BrokenPipeError):  # who asked does not wait any more
+            line.send(str(pid).encode())
+            _, status = os.waitpid(pid, 0)
+            line.send(str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
     line.close()
     with open(os.devnull, "rb") as nothing:
@@ -181,18 +203,28 @@ def _hatch(line: socket.socket) -> dict[str, Any]:
 
 
 def main() -> int:
+    if sys.argv[2] == "ask":
+        return _asked(sys.argv[1], None, sys.argv[3:], os.environ, (1, 2)).wait()
     sys.path[:0] = [str(ROOT), str(ROOT / "service")]
+    from photodiary.run import once
+
+    once.POLL_S = 0.05  # for whoever watches until all is through; taken over by what is loaded next
     from photodiary import cli
-    from photodiary.run import backup, beside, deciding, doctor, keeping, labels, mending, models, once, status, verbs, why  # noqa: F401 - loaded for all
-    from tests.support.dots import DotLocator
+    from photodiary.run import backup, beside, daemon, decisions, doctor, facing, importing, keeping, labels, models, status, verbs, why  # noqa: F401
+    from tests.support import dots  # noqa: F401
+
+    if sys.argv[2] == "network":
+        from photodiary.locate import locator  # noqa: F401
+        from photodiary.run import collecting, learning, predict, retrain, versions  # noqa: F401
 
     gc.collect()
     gc.freeze()  # what is shared stays shared
     asked = serve(sys.argv[1])
-    if asked["dots"]:
-        models.resident = lambda config, state="": DotLocator.in_force(state)  # type: ignore[assignment,return-value]
-    sys.argv = ["photodiary", *asked["arguments"]]
-    return cli.main(asked["arguments"])
+    sys.argv = [asked["program"] or "photodiary", *asked["arguments"]]
+    if asked["program"] is None:
+        return cli.main(asked["arguments"])
+    runpy.run_path(asked["program"], run_name="__main__")
+    return 0
 
 
 def _ended(status: int) -> None:
@@ -208,4 +240,4 @@ if __name__ == "__main__":  # the rendering child imports this file again, and n
     try:
         _ended(main())
     except SystemExit as error:
-        _ended(error.code if isinstance(error.code, int) else 1)
+        _ended(error.code if isinstance(error.code, int) else int(error.code is not None))

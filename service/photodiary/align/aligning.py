@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 import structlog
 
 from photodiary.align.config import AlignConfig
 from photodiary.align.framing import ENOUGH, PLENTY, choice_due, may_align
+from photodiary.align.looking_again import LookingAgain
 from photodiary.archive import layout
 from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
@@ -34,20 +36,27 @@ class Aligning:
     config: AlignConfig
     spent: dict[Digest, float]  # seconds of work so far by photo, for the log line
 
+    @cached_property
+    def _again(self) -> LookingAgain:
+        return LookingAgain(self.diary, self.ledger, self.archive, self.darkroom)
+
     def step(self, now: float, quiet_s: float) -> bool:
-        """Choose the format if that is due, or make one frame.  quiet_s: for how long nothing has been arriving."""
+        """Choose the format if that is due, or make one frame, or where nothing waits measure a few older ones.
+
+        quiet_s: for how long nothing has been arriving.
+        """
         row = self._canvas(now, quiet_s)
         if row is None:
             return False
         photo = photos.claim(self.ledger, Stage.LOCATED, now)
         if photo is None:
-            return False
+            return quiet_s > 0 and self._again.step()
         started = time.monotonic()
         original, sighting = photo.original, photo.sighting
         assert original is not None and sighting is not None and sighting.eyes is not None
         try:
             matrix = onto(sighting.eyes, photo.facing, row.canvas)
-            data = self.darkroom.frame(photo.sha256, lambda: self.archive.read(original), matrix, row.canvas)
+            data, measured = self.darkroom.developed(photo.sha256, lambda: self.archive.read(original), matrix, row.canvas)
         except WorkerLost as error:
             if photos.count_death(self.ledger, photo) >= 2:
                 photos.quarantine(self.ledger, photo, "crashed_reader")
@@ -65,7 +74,7 @@ class Aligning:
         wall = None if photo.taken is None else photo.taken.wall
         frame = layout.frame(photo.sha256, wall, sighting.eyes, row.canvas, photo.facing)
         self.archive.publish(frame, data)
-        reels.publish_frame(self.ledger, photo, frame, len(data), matrix, row.id, time.time)
+        reels.publish_frame(self.ledger, photo, frame, len(data), matrix, row.id, time.time, measured)
         if photo.frame is not None and photo.frame != frame:
             self.archive.remove(photo.frame)
         spent = self.spent.pop(photo.sha256, 0.0) + time.monotonic() - started
@@ -81,7 +90,7 @@ class Aligning:
         sure = "eyes placed by you" if error is None else f"eyes within {error:.1f} %"
         check = f", to check: {REASONS[photo.reason or 'unsure']}" if photo.doubtful else ""
         name = f" ({shown_name(names[0])})" if names else ""
-        where = "kept aside, another take of the moment shows" if position is None else f"in the film as frame {position:,}"
+        where = "kept aside, another photo of the moment or day shows" if position is None else f"in the film as frame {position:,}"
         log.info(
             f"{when} {where}, {sure}, {1000 * spent:.0f} ms{name}{check}",
             code="photo.framed", diary=self.diary, sha256=photo.sha256, frame=frame, expected_error=error, seconds=round(spent, 3),

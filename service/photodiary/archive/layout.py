@@ -17,6 +17,7 @@ ORIGINALS = "originals"
 FRAMES = "frames"
 FILMS = "films"
 LATEST = MAIN_FILM
+SHARED = "films/share.mp4"  # a small copy of a film, made when a person asks
 SEGMENTS = "segments"  # of films, can be made again
 WORK = "work"  # temporary, can be made again
 DROP = "drop"  # photos that came in through the page, until they are among the originals

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from photodiary.archive import layout
+from photodiary.archive.store import TEMPORARY, sync_folder
+from photodiary.errors import StorageTrouble
 
 ENDING = layout.segment("").rpartition("/")[2]
 
@@ -18,12 +20,15 @@ def known(root: Path) -> set[str]:
 
 
 def thin_out(root: Path, keep: Iterable[str]) -> int:
-    """Remove the segments that no film of today needs.  Returns how many there were."""
+    """Remove the segments that no film of today needs, and what a process that died left unfinished.  Returns how many segments there were.
+
+    To be called while no film is being made.  Raises StorageTrouble.
+    """
     return _remove(root, known(root).difference(keep))
 
 
 def remove_all(root: Path) -> int:
-    """They are made again with the next film."""
+    """They are made again with the next film.  As `thin_out`."""
     return _remove(root, known(root))
 
 
@@ -42,13 +47,19 @@ def size(root: Path) -> int:
     return total
 
 
-def _remove(root: Path, fingerprints: Iterable[str]) -> int:
-    gone = 0
-    for fingerprint in fingerprints:
-        with suppress(FileNotFoundError):
-            (root / layout.segment(fingerprint)).unlink()
-            gone += 1
-    return gone
+def _remove(root: Path, fingerprints: set[str]) -> int:
+    folder = root / layout.SEGMENTS
+    try:
+        unfinished = [name for name in os.listdir(folder) if name.startswith(TEMPORARY)]
+        for path in [*(root / layout.segment(fingerprint) for fingerprint in fingerprints), *(folder / name for name in unfinished)]:
+            path.unlink(missing_ok=True)
+        if fingerprints or unfinished:
+            sync_folder(folder)  # a photo that is to be forgotten may be in them
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StorageTrouble(f"{folder}: a part of a film cannot be removed: {error.strerror}") from error
+    return len(fingerprints)
 
 
 def _names(root: Path) -> list[str]:

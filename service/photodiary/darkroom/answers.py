@@ -12,6 +12,8 @@ from photodiary.darkroom.limits import SNIFFED, sniff
 from photodiary.darkroom.line import Nonsense
 from photodiary.diary.calendar import ExifDates
 from photodiary.diary.eyes import EyePair, Point
+from photodiary.diary.picking import EYES, Looks, Marks
+from photodiary.diary.quality import Measured
 from photodiary.diary.takes import SIDE
 from photodiary.errors import Held, NoReader, Unreadable
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 LEAST, FARTHEST = 16, 1e6  # pixels
 LONGEST_TEXT, LONGEST_SENTENCE = 64, 300
 SHA256 = re.compile(r"[0-9a-f]{64}")
+MOST_TONES, STRONGEST = 32, 100.0  # numbers of a frame's light and colours, and how large one may be
 CODES = ("not_a_photo", "too_large", "damaged")  # why a worker calls a photo unreadable
 # What `warp.encode` writes: JFIF, tables, one baseline picture with its tables, one scan, the end.
 FRAME = re.compile(rb"\xe0\xdb{1,3}\xc0\xc4{1,4}\xda\xd9")
@@ -96,6 +99,18 @@ def frame(payload: bytes, size: tuple[int, int]) -> bytes:
     return payload
 
 
+def looks(reply: dict[str, Any], payload: bytes) -> Looks:
+    """What a frame looks like.  payload: the small pictures of both eyes."""
+    tone, marks = reply.get("tone"), reply.get("marks")
+    if not isinstance(tone, list) or len(tone) > MOST_TONES or not all(abs(_number(value)) <= STRONGEST for value in tone):
+        raise Nonsense("no tone")
+    if not isinstance(marks, dict) or marks.keys() != {field.name for field in fields(Marks)}:
+        raise Nonsense("no marks")
+    if not all(0 <= _number(value) <= 1 for value in marks.values()) or len(payload) != EYES:
+        raise Nonsense("marks out of their range, or no pictures of the eyes")
+    return Looks(tuple(map(float, tone)), Marks(**{name: float(value) for name, value in marks.items()}), payload)
+
+
 def eyes(reply: dict[str, Any]) -> EyePair | None:
     """Where the baseline sees eyes, None where it sees none."""
     found = reply.get("eyes")
@@ -105,6 +120,21 @@ def eyes(reply: dict[str, Any]) -> EyePair | None:
         raise Nonsense("no eyes")
     left, right = (Point(*map(_number, eye)) for eye in found)
     return EyePair(left, right)
+
+
+def motion(reply: dict[str, Any]) -> Measured:
+    """How the eyes move from one frame to the next."""
+    likeness, moved = _number(reply.get("likeness")), reply.get("moved")
+    if not -1.01 <= likeness <= 1.01:
+        raise Nonsense("no likeness")
+    if moved is None:
+        return Measured(None, likeness)
+    if not isinstance(moved, list) or [len(eye) if isinstance(eye, list) else 0 for eye in moved] != [2, 2]:
+        raise Nonsense("no movement")
+    left, right = ((_number(x), _number(y)) for x, y in moved)
+    if max(map(abs, (*left, *right))) > 100:
+        raise Nonsense("eyes that move by more than their distance")
+    return Measured((left, right), likeness)
 
 
 def _number(value: object) -> float:

@@ -22,8 +22,10 @@ from photodiary.darkroom.answers import Inspection
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.darkroom.line import Line, Nonsense
 from photodiary.diary.canvas import Canvas, Matrix
-from photodiary.diary.eyes import EyePair
-from photodiary.diary.photo import Digest
+from photodiary.diary.eyes import EyePair, Point
+from photodiary.diary.photo import Digest, digest_of
+from photodiary.diary.picking import EYES, Looks
+from photodiary.diary.quality import Measured
 from photodiary.diary.takes import SIDE
 from photodiary.errors import Held, NoReader, NoWorker, WorkerLost
 
@@ -179,6 +181,20 @@ class Darkroom:
         size = canvas.width, canvas.height
         return self._ask(digest, load, lambda _, data: answers.frame(data, size), 65_536 + 3 * math.prod(size), verb="frame", matrix=matrix, size=size)
 
+    def developed(self, digest: Digest, load: Load, matrix: Matrix, canvas: Canvas) -> tuple[bytes, Looks]:
+        """The finished frame as `frame` makes it, and what it looks like."""
+        size = canvas.width, canvas.height
+        return self._ask(
+            digest, load, lambda reply, data: (answers.frame(data[EYES:], size), answers.looks(reply, data[:EYES])), 65_536 + EYES + 3 * math.prod(size),
+            verb="frame", matrix=matrix, size=size, eyes=[canvas.left, canvas.right],
+        )  # fmt: skip
+
+    def looks(self, frame: bytes, canvas: Canvas) -> Looks:
+        """What a frame that was made for a canvas looks like.  frame: its JPEG."""
+        return self._ask(
+            digest_of(frame), lambda: frame, answers.looks, EYES, verb="looks", size=(canvas.width, canvas.height), eyes=[canvas.left, canvas.right]
+        )  # fmt: skip
+
     def picture(self, digest: Digest, load: Load, matrix: Matrix, size: tuple[int, int], quality: int = 85) -> bytes:
         """The photo mapped by `matrix` onto (width, height), as a small JPEG for looking at; outside the photo its edge is continued.
 
@@ -187,6 +203,11 @@ class Darkroom:
         return self._ask(
             digest, load, lambda _, data: answers.frame(data, size), 65_536 + 3 * math.prod(size), verb="picture", matrix=matrix, size=size, quality=quality
         )  # fmt: skip
+
+    def motion(self, before: bytes, after: bytes, left: Point, right: Point) -> Measured:
+        """How both eyes move from one frame to the next, as the pictures say; left, right: where the frames have them."""
+        both, first = before + after, len(before)
+        return self._ask(digest_of(after), lambda: both, lambda reply, _: answers.motion(reply), verb="motion", first=first, left=left, right=right)
 
     def haar(self, digest: Digest, load: Load) -> EyePair | None:
         """The eyes as OpenCV's Haar cascades see them, the baseline of `compare`; None where they see none."""

@@ -20,11 +20,13 @@ from photodiary.diary.picking import EYE_HEIGHT, EYE_WIDTH, Marks
 Grey = NDArray[np.float32]
 Spot = tuple[float, float]  # (x, y) in pixels of the frame, centres at integers
 
-FINE: Final = 192  # pixels between the eyes of the copy in which sharpness is measured ...
-COARSE: Final = 48  # ... and of the one for everything else
+COARSE: Final = 96  # pixels between the eyes of the grey copy; of the one in which sharpness is measured twice as many
+WIDTH, HEIGHT, EYE_ROW = 240, 264, 96  # of it: 1.25 IOD to either side of the middle, 1 above the eyes, 1.75 below
 FLAT: Final = 4.0  # grey levels: a patch with less contrast says nothing
 CLIPPED_DARK, CLIPPED_BRIGHT = 8, 247  # grey levels
-SHIFTS: Final = range(-14, 15)  # by how many pixels, at COARSE, the middle of a face may lie beside the middle of its eyes
+RAYLEIGH: Final = 2.25  # the 97th percentile of the length of a vector of noise, in its medians
+STEEPEST: Final = 3.0  # the slope of a step blurred by 1 pixel in slopes of one blurred by 3
+ASIDE: Final = 14  # pixels, of 48 between the eyes: how far the middle of a face is looked for beside the middle of its eyes
 
 # What tells closed lids: a pattern of one eye, EYE_HEIGHT x EYE_WIDTH, for a right eye seen in a mirror, by which the normalised patch is weighed.  Ridge
 # regression on 74 closed pairs of eyes of 69 people and 3,000 others of the training faces, told apart by looking at them.  Halves without a person in
@@ -46,19 +48,82 @@ def marks(pixels: warp.Pixels, left: Spot, right: Spot) -> tuple[Marks, bytes]:
 
     The pictures are EYE_HEIGHT x EYE_WIDTH pixels each, half an IOD wide, eyes in their middles, the left one first.
     """
-    width, height = (2 * EYE_WIDTH, 2 * EYE_WIDTH)  # of the copy for everything but sharpness: 1 IOD to either side of the middle ...
-    size = 2 * width, 2 * height
-    coarse = _grey(pixels, left, right, COARSE, (size[0] + 24, size[1] + 24), top=EYE_WIDTH + 12)
-    eyes = [_eye(coarse, side) for side in (0, 1)]
-    face = coarse
-    return (
-        Marks(
-            sharp=_sharpness(pixels, left, right),
-            light=round(float(face.mean()) / 255, 3),
-            dark=round(float((face <= CLIPPED_DARK).mean()), 3),
-            bright=round(float((face >= CLIPPED_BRIGHT).mean()), 3),
-            open=_openness(eyes),
-            turned=_turned(coarse),
-        ),
-        b"".join(np.clip(np.rint(eye), 0, 255).astype(np.uint8).tobytes() for eye in eyes),
+    fine = _copy(pixels, left, right)
+    grey = np.asarray(cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.float32)
+    face = grey[EYE_ROW - 30 : EYE_ROW + 115, WIDTH // 2 - 72 : WIDTH // 2 + 72]
+    eyes = [_eye(grey, WIDTH // 2 + side * COARSE // 2) for side in (-1, 1)]
+    found = Marks(
+        sharp=_rounded(_sharpness(fine[2 * EYE_ROW - 60 : 2 * EYE_ROW + 230, WIDTH - 144 : WIDTH + 144])),
+        light=_rounded(float(face.mean()) / 255),
+        dark=_rounded(float((face <= CLIPPED_DARK).mean())),
+        bright=_rounded(float((face >= CLIPPED_BRIGHT).mean())),
+        open=_rounded(_openness(eyes)),
+        turned=_rounded(_turned(grey)),
     )
+    return found, b"".join(np.clip(np.rint(eye), 0, 255).astype(np.uint8).tobytes() for eye in eyes)
+
+
+def _rounded(value: float) -> float:
+    return round(min(1.0, max(0.0, value)), 3)
+
+
+def _copy(pixels: warp.Pixels, left: Spot, right: Spot) -> Grey:
+    """Grey, 2 HEIGHT x 2 WIDTH, the eyes in row 2 EYE_ROW, 2 COARSE pixels apart around its middle; beyond the frame its edge is continued.
+
+    Eyes of a frame lie level; that the cut is made at whole pixels moves them by a thousandth of an IOD.
+    """
+    iod = max(2.0, right[0] - left[0])
+    x0, y0 = round((left[0] + right[0] + 1 - WIDTH / COARSE * iod) / 2), round((left[1] + right[1] + 1) / 2 - EYE_ROW / COARSE * iod)
+    x1, y1 = x0 + round(WIDTH / COARSE * iod), y0 + round(HEIGHT / COARSE * iod)
+    height, width = pixels.shape[:2]
+    cut = pixels[max(0, y0) : y1, max(0, x0) : x1]
+    if cut.shape[:2] != (y1 - y0, x1 - x0):
+        cut = pixels[np.ix_(np.clip(np.arange(y0, y1), 0, height - 1), np.clip(np.arange(x0, x1), 0, width - 1))]
+    grey = cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (2 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_AREA if iod > 2 * COARSE else cv2.INTER_CUBIC), np.float32)
+
+
+def _eye(grey: Grey, x: int) -> Grey:
+    """The eye around column x, EYE_HEIGHT x EYE_WIDTH."""
+    patch = grey[EYE_ROW - EYE_HEIGHT : EYE_ROW + EYE_HEIGHT, x - EYE_WIDTH : x + EYE_WIDTH]
+    return np.asarray(cv2.resize(patch, (EYE_WIDTH, EYE_HEIGHT), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _openness(eyes: list[Grey]) -> float:
+    """How probable it is, 0 to 1, that both eyes are open rather than closed; half for a wink."""
+    odds = 0.0
+    for eye, lids in zip(eyes, (_LIDS, _LIDS[:, ::-1]), strict=True):
+        odds += float(((eye - eye.mean()) / (eye.std() + FLAT) * lids).sum()) / 2
+    return 1 / (1 + math.exp(max(-50.0, min(50.0, _LIDS_GAIN * odds + _LIDS_OFFSET))))
+
+
+def _sharpness(grey: Grey) -> float:
+    """How steep the steepest edges are compared with what a blur by three pixels leaves of them: near 1 for steps, a third for soft ones.
+
+    What noise adds is taken off: it is everywhere, so that the median of the gradients shows it, and edges are rare.
+    """
+    fine, soft = _slopes(grey, 1.0), _slopes(grey, 3.0)
+    edges, noise = np.percentile(fine[::2, ::2], (97, 50))
+    kept = max(0.0, float(edges) ** 2 - (RAYLEIGH * float(noise)) ** 2)
+    return math.sqrt(kept) / (float(np.percentile(soft[::2, ::2], 97)) * STEEPEST + 1.0)
+
+
+def _slopes(grey: Grey, sigma: float) -> Grey:
+    smooth = cv2.GaussianBlur(grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.magnitude(cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32), cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)), np.float32)
+
+
+def _turned(grey: Grey) -> float:
+    """How far the face is turned aside, 0 to 1: where between nose and mouth its mirror image fits best, and how badly it fits there.
+
+    Compared are the strengths of edges, which light from one side changes little.
+    """
+    small = np.asarray(cv2.resize(grey, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA), np.float32)
+    edges = cv2.sqrt(_slopes(small, 1.5)[EYE_ROW // 2 - 8 : EYE_ROW // 2 + 60])
+    best, where = -1.0, 0
+    for aside in range(-ASIDE, ASIDE + 1):
+        middle = WIDTH // 4 + aside
+        fit = float(cv2.matchTemplate(edges[:, middle - 40 : middle], cv2.flip(edges[:, middle : middle + 40], 1), cv2.TM_CCOEFF_NORMED)[0, 0])
+        if math.isfinite(fit) and fit > best:
+            best, where = fit, aside
+    return 0.5 * abs(where) / ASIDE + 0.5 * (1 - max(0.0, best))

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin, features
 
-from photodiary.darkroom import decode, haar
+from photodiary.darkroom import decode, haar, marks, tone
 from photodiary.darkroom.colour import DISPLAY_P3, to_srgb
 
 __all__ = ["TiffImagePlugin", "warm_up"]  # the plugin is what Pillow reads EXIF with, and loads when the first comes
@@ -44,6 +44,8 @@ def warm_up() -> None:
     to_srgb(pixels, DISPLAY_P3)
     haar.load()
     haar.eyes(pixels)
+    marks.marks(pixels, (4.0, 6.0), (11.0, 6.0))
+    tone.tone(pixels, (4.0, 6.0), (11.0, 6.0))
 
 
 def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:

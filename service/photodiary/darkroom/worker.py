@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from photodiary.darkroom import decode, haar, seccomp, warp
+from photodiary.darkroom import decode, haar, marks, motion, seccomp, tone, warp
 from photodiary.darkroom.warmup import warm_up
 from photodiary.diary.takes import SIDE
 from photodiary.errors import Held, NoReader, Unreadable
@@ -73,9 +73,11 @@ class Darkbox:
 
 def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     """Carry out one request; the answer is a JSON head and bytes."""
+    if head["verb"] == "motion":
+        return _motion(head, data), b""
     matrix = np.array(head["matrix"], np.float64) if "matrix" in head else None
     scales = [abs(float(np.linalg.det(np.array(m)[:, :2]))) for m in (*head.get("matrices", ()), *([] if matrix is None else [matrix]))]
-    need = max(scales, default=0.0) ** 0.5
+    need = 1.0 if head["verb"] == "looks" else max(scales, default=0.0) ** 0.5
     if head["verb"] == "inspect" and not data:
         box.forget(head["digest"])  # it is decoded as every photo is that is seen for the first time, so that equal ones get equal digests
     photo = box.photo(head["digest"], data, need)
@@ -94,6 +96,11 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
         matrix, size = warp.thumbnail_matrix(photo.header.upright, int(head["side"]))
         return _looks(box, head["digest"], photo, [matrix], size)
     size = (int(head["size"][0]), int(head["size"][1]))
+    if verb == "looks":
+        if photo.pixels.shape[1::-1] != size:
+            raise Unreadable("damaged", "it does not have the size of a frame")
+        box.forget(head["digest"])  # nobody asks about a frame twice
+        return _measured(photo.pixels, head["eyes"])
     if verb == "crops":
         return _looks(box, head["digest"], photo, [np.array(m, np.float64) for m in head["matrices"]], size)
     assert matrix is not None
@@ -101,8 +108,17 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
         source, local = box.shrunk(head["digest"], photo, matrix @ photo.to_full())
         return {}, warp.encode(warp.warp(source, local, size)[0], int(head["quality"]))
     if verb == "frame":
-        return {}, warp.encode(warp.frame(photo.pixels, matrix @ photo.to_full(), size))
+        made = warp.frame(photo.pixels, matrix @ photo.to_full(), size)
+        reply, eyes = _measured(made, head["eyes"]) if "eyes" in head else ({}, b"")
+        return reply, eyes + warp.encode(made)
     raise ValueError(f"unknown request {verb!r}")
+
+
+def _measured(frame: warp.Pixels, eyes: list[list[float]]) -> tuple[dict[str, Any], bytes]:
+    """What a frame (h, w, 3) whose eyes are at these two points looks like, and the small pictures of its eyes."""
+    left, right = ((float(x), float(y)) for x, y in eyes)
+    found, pictures = marks.marks(frame, left, right)
+    return {"tone": tone.tone(frame, left, right), "marks": vars(found)}, pictures
 
 
 def _signature(box: Darkbox, digest: str, photo: decode.Photo) -> bytes:
@@ -119,6 +135,15 @@ def _looks(box: Darkbox, digest: str, photo: decode.Photo, matrices: list[warp.M
         source, local = box.shrunk(digest, photo, matrix @ photo.to_full())
         pictures.append(warp.warp(source, local, size)[0])
     return {"shape": (len(pictures), *pictures[0].shape)}, b"".join(picture.tobytes() for picture in pictures)
+
+
+def _motion(head: dict[str, Any], data: bytes) -> dict[str, Any]:
+    """Between two frames, whose bytes come one after the other."""
+    if not data:
+        return {"missing": True}
+    first = int(head["first"])
+    found = motion.motion(data[:first], data[first:], *(tuple(head[eye]) for eye in ("left", "right")))
+    return {"moved": found.moved, "likeness": found.likeness}
 
 
 def _haar(photo: decode.Photo) -> haar.Eyes | None:

@@ -40,6 +40,8 @@ def heed(ledger: Ledger, zone: tzinfo, now: float) -> bool:
             photo = find_within(db, Digest(sha256))
             if photo is None or forgetting.within(db, photo.sha256):
                 continue
+            if wish.details["kind"] == verdicts.PICKED:
+                continue  # which photo shows is asked anew whenever the film's order is read
             if wish.details["kind"] in verdicts.OUT:
                 _exclude(db, photo)
             elif wish.details["kind"] == verdicts.RESTORED:

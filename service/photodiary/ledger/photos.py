@@ -166,11 +166,10 @@ def find(ledger: Ledger, sha256: Digest) -> PhotoRow | None:
 def find_within(db: Connection, sha256: Digest) -> PhotoRow | None:
     """`find` inside a transaction."""
     row = db.execute("SELECT taken_wall FROM photos WHERE sha256 = ?", (sha256,)).fetchone()
-    return None if row is None else _row(db.execute(f"{_select(db, _wall(row))} WHERE sha256 = ?", (sha256,)).fetchone())
-
-
-def _wall(row: Row) -> datetime | None:
-    return None if row["taken_wall"] is None else datetime.fromisoformat(row["taken_wall"])
+    if row is None:
+        return None
+    near = None if row["taken_wall"] is None else datetime.fromisoformat(row["taken_wall"])
+    return _row(db.execute(f"{_select(db, near)} WHERE sha256 = ?", (sha256,)).fetchone())
 
 
 def those_within(db: Connection, condition: str, values: Sequence[str | float]) -> list[PhotoRow]:

@@ -18,15 +18,15 @@ ALL: Final = "all"
 DAY_STARTS: Final = time(4)
 NOTE: Final = "pick"
 
-# Four hours back, a day of the diary is a day of the calendar; a week begins on Monday.
-_PERIODS: Final = {
-    "day": f"date({{0}}.taken_wall, '-{DAY_STARTS.hour} hours')",
+DAY: Final = f"date({{0}}.taken_wall, '-{DAY_STARTS.hour} hours')"
+"""The day of a row of a table of photos: four hours back, a day of the diary is a day of the calendar."""
+
+_PERIODS: Final = {  # a week begins on Monday
+    "day": DAY,
     "week": f"date({{0}}.taken_wall, '-{DAY_STARTS.hour} hours', 'weekday 0', '-6 days')",
     "month": f"substr(date({{0}}.taken_wall, '-{DAY_STARTS.hour} hours'), 1, 7)",
 }
-_CHOSEN: Final = (
-    f"SELECT v.photo_id, max(v.id) AS chosen FROM verdicts v WHERE v.kind = '{PICKED}' AND {standing('v', 'verdict')} GROUP BY v.photo_id"
-)
+_CHOSEN: Final = f"SELECT v.photo_id, max(v.id) AS chosen FROM verdicts v WHERE v.kind = '{PICKED}' AND {standing('v', 'verdict')} GROUP BY v.photo_id"
 
 
 def adopt(ledger: Ledger, pick: str) -> None:
@@ -61,12 +61,23 @@ def _starts(day: date) -> str:
     return datetime.combine(day, DAY_STARTS).isoformat()
 
 
-def best(pick: str, candidates: str) -> str:
-    """A query: the ids of the photos that show, one of each period.  candidates: a condition on rows `t` of `photos`.
+def period(pick: str, photos: str) -> str:
+    """An expression: the day, week or month of a row of a table of photos."""
+    return _PERIODS[pick].format(photos)
 
-    Photos about which a person is asked come after those that are sure; of those that look equally good, it is always the same one.
+
+def ranked(pick: str, candidates: str) -> str:
+    """A query: id, sha256, doubtful, chosen (not NULL: a person chose it) and place of photos, the one in place 1 of a period being the one that shows.
+
+    candidates: a condition on rows `t` of `photos`.  Photos about which a person is asked come after those that are sure; of those that look equally good,
+    it is always the same one.
     """
-    return f"""SELECT id FROM (SELECT t.id, row_number() OVER (PARTITION BY {_PERIODS[pick].format("t")}
+    return f"""SELECT t.id, t.sha256, t.doubtful, c.chosen, row_number() OVER (PARTITION BY {period(pick, "t")}
         ORDER BY c.chosen DESC, t.doubtful, l.score DESC, t.sha256) AS place FROM photos t
         LEFT JOIN looks l INDEXED BY looks_score ON l.photo_id = t.id LEFT JOIN ({_CHOSEN}) c ON c.photo_id = t.id
-        WHERE t.taken_wall IS NOT NULL AND {candidates}) WHERE place = 1"""
+        WHERE t.taken_wall IS NOT NULL AND {candidates}"""
+
+
+def best(pick: str, candidates: str) -> str:
+    """A query: the ids of the photos that show, one of each period."""
+    return f"SELECT id FROM ({ranked(pick, candidates)}) WHERE place = 1"

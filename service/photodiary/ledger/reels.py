@@ -11,6 +11,7 @@ from typing import Any
 from photodiary.diary.canvas import Canvas, Framed, Matrix
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Digest, Stage
+from photodiary.diary.picking import Looks
 from photodiary.diary.reel import MAIN_FILM
 from photodiary.ledger import faced, looks, takes
 from photodiary.ledger.photos import COULD_SHOW, FILM_ORDER, PhotoRow, move
@@ -90,14 +91,18 @@ def framings(ledger: Ledger, most: int) -> list[Framed]:
     return [Framed(row[0], row[1], faced.facing(row).ordered(EyePair(Point(row[2], row[3]), Point(row[4], row[5])))) for row in rows]
 
 
-def publish_frame(ledger: Ledger, photo: PhotoRow, frame: str, size: int, matrix: Matrix, canvas_id: int, clock: Callable[[], float]) -> None:
-    """The frame's file is in place: commit it and move the photo on.
+def publish_frame(
+    ledger: Ledger, photo: PhotoRow, frame: str, size: int, matrix: Matrix, canvas_id: int, clock: Callable[[], float], measured: Looks | None = None
+) -> None:
+    """The frame's file is in place: commit it, with what it looks like, and move the photo on.
 
     clock: seconds since the epoch, read inside the transaction, so that a film planned before it is older than the frame.
     """
     stage = Stage.DOUBTFUL if photo.doubtful else Stage.ALIGNED
     with ledger.write() as db:
         move(db, photo, stage, frame=frame, frame_bytes=size, matrix=json.dumps(matrix), canvas_id=canvas_id, framed_at=clock())
+        if measured is not None:
+            looks.keep(db, photo.id, frame, measured, None if photo.sighting is None else photo.sighting.expected_error)
 
 
 def frame_lost(ledger: Ledger, frame: str) -> None:
@@ -139,13 +144,16 @@ class FilmPhoto:
     height: int | None
 
 
-def film_photos(ledger: Ledger, canvas_id: int) -> list[FilmPhoto]:
-    """The photos of `film_frames`, in the same order, with what the film needs to know of each."""
+def film_photos(ledger: Ledger, canvas_id: int, pick: str | None = None) -> list[FilmPhoto]:
+    """The photos of `film_frames`, in the same order, with what the film needs to know of each.
+
+    pick: of which periods one photo shows, for a film that has another one than the diary.
+    """
     with ledger.read() as db:
         tone, joined = ("looks.tone", looks.JOINED) if looks.known(db) else ("NULL", "")
         rows = db.execute(
             f"SELECT sha256, photos.frame, taken_wall, {tone}, matrix, width, height FROM photos {joined}"
-            f" WHERE {takes.shows(db)} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}",
+            f" WHERE {takes.shows(db, pick=pick)} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}",
             (canvas_id,),
         ).fetchall()
     tones, matrices = _parsed([row[3] for row in rows]), _parsed([row[4] for row in rows])
@@ -163,12 +171,18 @@ def _parsed(texts: list[str | None]) -> list[Any]:
 def film_position(ledger: Ledger, photo: PhotoRow) -> int | None:
     """Which frame of the film a photo is, counted from 1; None for one that does not show."""
     with ledger.read() as db:
+        wall = None if photo.taken is None else photo.taken.wall
+        if db.execute(f"SELECT 1 FROM photos WHERE id = ? AND {takes.shows(db, wall)}", (photo.id,)).fetchone() is None:
+            return None
+        counted = None if wall is None else takes.periods_before(db, wall)
+        if counted is not None:
+            return int(db.execute(counted).fetchone()[0]) + 1
         row = db.execute(
-            f"SELECT count(*), max(photos.id = me.id) FROM photos JOIN photos me ON me.id = ? WHERE {takes.shows(db)}"
+            f"SELECT count(*) FROM photos JOIN photos me ON me.id = ? WHERE {takes.shows(db)}"
             " AND (photos.taken_wall, photos.taken_utc, photos.sha256) <= (me.taken_wall, me.taken_utc, me.sha256)",
             (photo.id,),
         ).fetchone()
-    return int(row[0]) if row[1] else None
+    return int(row[0])
 
 
 @dataclass(frozen=True)
@@ -195,6 +209,15 @@ def film_news(ledger: Ledger) -> FilmNews:
             (since, since, since),
         ).fetchone()
     return FilmNews(row[0], row[1] or 0, row[2], row[3], row[4] or 0)
+
+
+def film_state(ledger: Ledger) -> tuple[float, ...]:
+    """Numbers that change with whatever a film is planned from; far cheaper than planning it."""
+    with ledger.read() as db:
+        shown = db.execute(f"SELECT count(*), total(framed_at), total(photos.id) FROM photos WHERE {takes.shows(db)}").fetchone()
+        others = db.execute("SELECT (SELECT max(id) FROM verdicts), (SELECT max(id) FROM canvases), (SELECT max(id) FROM reels)").fetchone()
+        measured = db.execute("SELECT count(*) FROM looks").fetchone() if looks.known(db) else (0,)
+    return *shown, *(number or 0 for number in others), *measured
 
 
 def publish_reel(ledger: Ledger, reel: ReelRow, shows: Sequence[str] = (), segments: Sequence[str] = (), starts: Sequence[float] = ()) -> None:

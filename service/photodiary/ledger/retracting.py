@@ -12,12 +12,12 @@ MACHINE = "by NOT IN ('placed', 'confirmed')"
 
 
 def take_back(ledger: Ledger, at: float, now: float) -> tuple[int, list[Digest]]:
-    """Take back everything that was said at the moment `at` about eyes, about being in or out of the film, and about which way round photos are.
+    """Take back everything that was said at the moment `at` about eyes, being in or out of the film or the one of its day, and which way round photos are.
 
     One act of a person has one moment, also when it is about many photos.  at, now: seconds since the epoch.  Returns the number of the wish
     to act on it, and which photos it is about.  Raises BadUsage when nothing that still counts was said then.
     """
-    in_or_out = f"kind IN {verdicts.IN_OR_OUT} AND {verdicts.standing('verdicts', 'verdict')}"
+    in_or_out = f"kind IN {(*verdicts.IN_OR_OUT, verdicts.PICKED)} AND {verdicts.standing('verdicts', 'verdict')}"
     with ledger.write() as db:
         said = [
             (row["photo_id"], f"{what}:{row['id']}")

@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage
-from photodiary.ledger import reels, takes
+from photodiary.ledger import picks, reels, takes
 from photodiary.ledger.photos import COULD_SHOW
 from photodiary.ledger.placed import PLACED
 from photodiary.ledger.store import Ledger
@@ -19,13 +19,17 @@ DAY_STARTS = time(4)
 
 @dataclass(frozen=True)
 class Counts:
-    """stages: photos by stage, every stage present; duplicates: further names of known photos; other_takes: could show, another of the moment does."""
+    """stages: photos by stage, every stage present; duplicates: further names of known photos; other_takes: could show, another of the moment or day does.
+
+    days: how many days the film shows.
+    """
 
     total: int
     stages: dict[str, int]
     in_film: int
     duplicates: int
     other_takes: int = 0
+    days: int = 0
 
 
 def counts(ledger: Ledger) -> Counts:
@@ -34,8 +38,9 @@ def counts(ledger: Ledger) -> Counts:
         stages.update({row[0]: row[1] for row in db.execute("SELECT stage, count(*) FROM photos GROUP BY stage")})
         # A photo that is in doubt and in the film counts as doubtful also while its frame is being made again.
         names, named = db.execute("SELECT count(*), count(DISTINCT photo_id) FROM names").fetchone()
-        could, in_film = db.execute(f"SELECT count(*), coalesce(sum({takes.shows(db)}), 0) FROM photos WHERE {COULD_SHOW}").fetchone()
-    return Counts(sum(stages.values()), stages, in_film, names - named, could - in_film)
+        could = db.execute(f"SELECT count(*) FROM photos WHERE {COULD_SHOW}").fetchone()[0]
+        in_film, days = db.execute(f"SELECT count(*), count(DISTINCT {picks.DAY.format('photos')}) FROM photos WHERE {takes.shows(db)}").fetchone()
+    return Counts(sum(stages.values()), stages, in_film, names - named, could - in_film, days)
 
 
 def unknown(ledger: Ledger, starts: Sequence[str]) -> int:
@@ -55,6 +60,7 @@ def labels(ledger: Ledger) -> dict[str, int]:
 def film_missing(ledger: Ledger) -> list[dict[str, str]]:
     """Days that have photos but none in the film, each with the reason of its first photo."""
     with ledger.read() as db:
+        apart = picks.in_force(db) in ("week", "month")  # days that another day stands for miss nothing
         rows = db.execute(
             f"SELECT taken_wall, reason, stage, {takes.shows(db)} AS shown, {COULD_SHOW} AS could FROM photos WHERE taken_wall IS NOT NULL ORDER BY taken_wall"
         ).fetchall()
@@ -62,7 +68,7 @@ def film_missing(ledger: Ledger) -> list[dict[str, str]]:
     missing: dict[date, str] = {}
     for row in rows:
         day = diary_day(datetime.fromisoformat(row["taken_wall"]), DAY_STARTS)
-        if row["shown"]:
+        if row["shown"] or (apart and row["could"]):
             shown.add(day)
         else:
             reason = "another take of the same moment shows" if row["could"] else REASONS.get(row["reason"] or "", row["reason"])

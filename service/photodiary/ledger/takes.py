@@ -42,15 +42,39 @@ def shows(db: Connection, near: datetime | None = None, pick: str | None = None)
     if not _known(db):
         return f"({could_show()})"
     pick = picks.in_force(db) if pick is None else pick
-    within, firsts = "", _ALL_FIRSTS
-    if near is not None:
-        start, end = picks.bounds(pick, near)
-        period = f"SELECT n.%s FROM photos n INDEXED BY photos_order WHERE n.taken_wall >= '{start}' AND n.taken_wall < '{end}'"
-        within, firsts = f" AND t.id IN ({period % 'id'})", _FIRSTS.format(" INDEXED BY photos_take", f" AND t.take IN ({period % 'take'})")
     if pick == picks.ALL:
-        return f"({could_show()} AND (photos.take IS NULL OR photos.id IN ({firsts})))"
-    candidates = f"{could_show('t')} AND (t.take IS NULL OR t.id IN ({firsts})){within}"
-    return f"(photos.id IN ({picks.best(pick, candidates)}))"
+        return f"({could_show()} AND (photos.take IS NULL OR photos.id IN ({_firsts(pick, near)})))"
+    return f"(photos.id IN ({picks.best(pick, _candidates(pick, near))}))"
+
+
+def ranking(db: Connection, near: datetime) -> str:
+    """A query: the photos among which one is chosen to stand for the period of a wall clock, as `picks.ranked` says, the best first."""
+    pick = picks.in_force(db)
+    return f"SELECT * FROM ({picks.ranked(pick, _candidates(pick, near))}) ORDER BY place"
+
+
+def periods_before(db: Connection, near: datetime) -> str | None:
+    """A query: how many photos show before the period of a wall clock, one of each; None where all photos show."""
+    pick = picks.in_force(db)
+    if pick == picks.ALL:
+        return None
+    return f"SELECT count(DISTINCT {picks.period(pick, 't')}) FROM photos t WHERE t.taken_wall < '{picks.bounds(pick, near)[0]}' AND {_candidates(pick, None)}"
+
+
+def _candidates(pick: str, near: datetime | None) -> str:
+    """A condition on rows `t` of `photos`: they may stand for their period."""
+    within = "" if near is None else f" AND t.id IN ({_of_period(pick, near, 'id')})"
+    return f"{could_show('t')} AND (t.take IS NULL OR t.id IN ({_firsts(pick, near)})){within}"
+
+
+def _firsts(pick: str, near: datetime | None) -> str:
+    """A query: the photos that stand for their moments."""
+    return _ALL_FIRSTS if near is None else _FIRSTS.format(" INDEXED BY photos_take", f" AND t.take IN ({_of_period(pick, near, 'take')})")
+
+
+def _of_period(pick: str, near: datetime, column: str) -> str:
+    start, end = picks.bounds(pick, near)
+    return f"SELECT n.{column} FROM photos n INDEXED BY photos_order WHERE n.taken_wall >= '{start}' AND n.taken_wall < '{end}'"
 
 
 def overshadowed(db: Connection) -> str:

@@ -27,6 +27,7 @@ DECIDED = {
     verdicts.REDATED: "dated",
     verdicts.NOT_ME: "called somebody else",
     verdicts.NO_FACE: "called a photo without a face",
+    verdicts.PICKED: "chosen to show",
 }
 
 

@@ -15,7 +15,7 @@ TELL_EVERY = 100  # frames
 
 
 def whole(path: Path, frames: int, progress: Callable[[int], None]) -> str | None:
-    """What is wrong with the film at `path`, which should have so many frames, as the end of a sentence; None if nothing is."""
+    """What is wrong with the film at `path`, which should show so many photos or more pictures, as the end of a sentence; None if nothing is."""
     command = [sys.executable, "-m", "photodiary.render.checking", str(path), str(frames)]
     last = ""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
@@ -39,11 +39,11 @@ def problem(path: Path, frames: int, progress: Callable[[int], None]) -> str | N
 
     try:
         with av.open(f"file:{path}", "r", format="mp4", metadata_errors="replace") as film:
-            if len(film.streams) != 1 or len(film.streams.video) != 1:
+            if len(film.streams.video) != 1 or film.streams.audio:  # chapters are a stream of their own
                 return "it holds something else than one video"
-            codec = film.streams.video[0].codec_context
-            if codec is None or codec.name != "h264":  # None, despite its type, for an unknown codec
-                return "it is not H.264"
+            codec, pictures = film.streams.video[0].codec_context, film.streams.video[0].frames
+            if codec is None or codec.name not in ("h264", "hevc"):  # None, despite its type, for an unknown codec
+                return "it is neither H.264 nor H.265"
             codec.thread_count = 1
             codec.options = {"err_detect": "explode"}  # without it a damaged picture is patched up in silence
             decoded = 0
@@ -56,7 +56,9 @@ def problem(path: Path, frames: int, progress: Callable[[int], None]) -> str | N
                         progress(decoded)
     except (av.FFmpegError, OSError) as error:
         return f"it cannot be read to its end: {error.strerror or type(error).__name__}"
-    return None if decoded == frames else f"it shows {decoded:,} photos instead of {frames:,}"
+    if decoded != pictures:
+        return f"{decoded:,} of its {pictures:,} pictures can be shown"
+    return None if decoded >= frames else f"it shows {decoded:,} photos instead of {frames:,}"
 
 
 def _tell(text: int | str) -> None:

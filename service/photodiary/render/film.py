@@ -50,16 +50,17 @@ class Turns:
 
 
 def turns(pictures: Pictures, segment: Segment, shown: tuple[int, ...]) -> Turns:
-    """Leave out what is not shown: of a photo's repetitions those that nothing refers to, else the segment's very last picture.
+    """Leave out what is not shown: of a photo's repetitions those that nothing refers to.
 
     shown: how many pictures of each photo are.  Raises BrokenFilm where that cannot be.
     """
     by_place = {coded.place: coded for coded in pictures.coded}
+    last = pictures.coded[-1].place  # nothing that comes later could refer to it
     left_out: set[int] = set()
     start = 0
     for cell, count in zip(segment.cells, shown, strict=True):
         end = start + cell.pictures
-        dispensable = [place for place in range(end - 1, start, -1) if by_place[place].disposable or place == segment.pictures - 1]
+        dispensable = [place for place in range(end - 1, start, -1) if by_place[place].disposable or place == last]
         if len(dispensable) < cell.pictures - count:
             raise BrokenFilm(f"The repetitions of {cell.frame} in the film cannot be left out.")
         left_out.update(dispensable[: cell.pictures - count])
@@ -77,7 +78,7 @@ def compose(plan: ReelPlan, heads: Sequence[Pictures], load: Callable[[Segment],
     """
     shown = of_segments(plan)
     orders = [turns(head, segment, counts) for head, segment, counts in zip(heads, plan.segments, shown, strict=True)]
-    clock, delay = Clock.of(plan), max(order.delay for order in orders)
+    clock = Clock.of(plan)
     options = {"movflags": "+faststart", "fflags": "+bitexact", "video_track_timescale": str(plan.timescale), "movie_timescale": str(plan.timescale)}
     with _writing(target):
         with av.open(_url(target), "w", format="mp4", options=options) as film:
@@ -85,19 +86,17 @@ def compose(plan: ReelPlan, heads: Sequence[Pictures], load: Callable[[Segment],
             stream.codec_context.open()
             headers = bytes(stream.codec_context.extradata or b"")
             _describe(film, plan)
-            tick, first = Fraction(1, plan.timescale), 0
+            tick, times = Fraction(1, plan.timescale), iter(_times(clock, orders))
             for segment, order in zip(plan.segments, orders, strict=True):
                 pictures = load(segment)
                 if pictures.headers != headers:
                     raise RenderFailed(f"The film {target} could not be made: its segments were made by another encoder.")
-                for number, (kept, turn) in enumerate(zip(order.kept, order.turns, strict=True)):
+                for kept in order.kept:
                     packet = av.Packet(pictures.coded[kept].data)
                     packet.stream, packet.time_base = stream, tick
-                    packet.pts, packet.dts = clock.starts[first + turn], _decoded_at(clock, first + number, delay)
-                    packet.duration = _lasts(clock, first + number, delay)
+                    packet.pts, packet.dts, packet.duration = next(times)
                     packet.is_keyframe = pictures.coded[kept].key
                     film.mux_one(packet)
-                first += len(order.kept)
         with target.open("rb") as written:
             os.fsync(written.fileno())
 
@@ -108,17 +107,24 @@ def of_segments(plan: ReelPlan) -> list[tuple[int, ...]]:
     return [plan.shown[end - len(segment.cells) : end] for segment, end in zip(plan.segments, ends, strict=True)]
 
 
-def _decoded_at(clock: Clock, number: int, delay: int) -> int:
-    """When the picture that is decoded as number so and so is: `delay` pictures before one is shown in its stead, so never after its own time."""
-    return clock.starts[number - delay] if number >= delay else (number - delay) * clock.short
+def _times(clock: Clock, orders: Sequence[Turns]) -> list[tuple[int, int, int]]:
+    """When each picture of the film, in the order of decoding, is shown, when it is decoded, and how long it lasts, in ticks.
 
-
-def _lasts(clock: Clock, number: int, delay: int) -> int:
-    """Until the next one is decoded; the last one to the end, so that all together are as long as the film."""
-    pictures = len(clock.starts) - 1
-    if number < pictures - 1:
-        return _decoded_at(clock, number + 1, delay) - _decoded_at(clock, number, delay)
-    return clock.starts[-1] - _decoded_at(clock, number, delay) - delay * clock.short
+    It is decoded when the picture so many turns before is shown, so never after its own time.  MP4 tells how long a film is twice: by when the last picture
+    ends, and by the times between decodings.  The last one to be decoded is decoded and lasts such that both are right, also when photos last differently.
+    """
+    delay, ends, answer = max(order.delay for order in orders), clock.starts, list[tuple[int, int, int]]()
+    turn = 0
+    for order in orders:
+        for place in order.turns:
+            number, shown_at = len(answer), ends[turn + place]
+            decoded_at = ends[number - delay] if number >= delay else (number - delay) * clock.short
+            answer.append((shown_at, decoded_at, ends[turn + place + 1] - shown_at))
+        turn += len(order.turns)
+    shown_at, decoded_at, _ = answer[-1]
+    decoded_at = max(decoded_at, shown_at - delay * clock.short)
+    answer[-1] = shown_at, decoded_at, ends[-1] - delay * clock.short - decoded_at
+    return answer
 
 
 def _rate(plan: ReelPlan) -> Fraction:
@@ -210,5 +216,3 @@ def _reason(error: av.FFmpegError | OSError) -> str:
 
 def _url(path: Path) -> str:
     return f"file:{path}"  # a bare name with a colon in it would be taken for a protocol
-
-

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -104,16 +103,23 @@ class Making:
         return pictures.without_data()
 
     def _load(self, segment: Segment) -> Pictures:
+        """A segment's pictures; one that was damaged on the disk, or that somebody removed meanwhile, is encoded again."""
+        pictures = self._there(segment)
+        if pictures is None:
+            self._encode(segment)
+            pictures = self._there(segment)
+        if pictures is None:
+            raise StorageTrouble(f"{self._root / layout.segment(segment.fingerprint)}: cannot be read back as it was written")
+        return pictures
+
+    def _there(self, segment: Segment) -> Pictures | None:
         path = self._root / layout.segment(segment.fingerprint)
         try:
-            pictures = unpack(path.read_bytes())
+            return unpack(path.read_bytes())
+        except FileNotFoundError:
+            return None
         except OSError as error:
             raise StorageTrouble(f"{path}: cannot be read: {error.strerror}") from error
-        if pictures is None:
-            with suppress(OSError):
-                path.unlink()
-            raise RenderFailed(f"{path} was damaged; it is encoded again")
-        return pictures
 
     def _came_on(self, photos: int) -> None:
         with self._lock:

@@ -51,9 +51,7 @@ def plan_of(photos: Sequence[FilmPhoto], given: Given) -> ReelPlan:
 
 
 def _pace(photos: Sequence[FilmPhoto], given: Given) -> Pace:
-    style = given.style
-    text = str(style.photos_per_second) if style.photos_per_second else style.pace
-    return pace_of(text, [photo.wall for photo in photos], given.before)
+    return pace_of(given.style.speed, [photo.wall for photo in photos], given.before)
 
 
 def _fps(style: ReelStyle, pace: Pace) -> Fraction | None:
@@ -63,7 +61,7 @@ def _fps(style: ReelStyle, pace: Pace) -> Fraction | None:
     if style.crossfade == 0:
         return None
     if pace.per_second is None or pace.per_second not in AUTO:
-        return Fraction(reel.CALM)
+        return Fraction(reel.QUICK if (pace.per_second or 0) > reel.CALM else reel.CALM)
     return pace.per_second * -(-SMOOTH_FPS // pace.per_second)
 
 

@@ -96,11 +96,14 @@ class Rendering:
 
     def _planned(self, wanted: tuple[FilmWish, ...]) -> Iterator[Planned]:
         row = reels.current_canvas(self.ledger)
-        photos = [] if row is None else reels.film_photos(self.ledger, row.id)
-        if row is None or not photos:
+        if row is None:
             return
-        there = reels.newest_reels(self.ledger)
+        there, found = reels.newest_reels(self.ledger), dict[str, list[reels.FilmPhoto]]()
         for wish in wanted:
+            pick = wish.style.pick
+            if pick not in found:  # what the main film shows is noted in the diary, for all who ask
+                found[pick] = reels.film_photos(self.ledger, row.id, None if pick == self.films[0].style.pick else pick)
+            photos = found[pick]
             for part in parts(wish.of, [photo.wall.date() for photo in photos]):
                 path = f"{layout.FILMS}/{wish.file(part.name)}"
                 before = there[path].pace if path in there else None

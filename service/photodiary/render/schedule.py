@@ -19,7 +19,7 @@ class RenderConfig:
     in the diary's time zone.  keep_films: so many replaced films of earlier days stay.
     """
 
-    after_quiet_s: float = 60.0
+    after_quiet_s: float = 5.0
     at_latest_s: float = 600.0
     first_after: int = 50
     at: str = ""

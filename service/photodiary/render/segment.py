@@ -1,7 +1,7 @@
 """One segment: a closed group of pictures, encoded once, decoded once to prove it, and kept in a file of its own.
 
-The file is a line of JSON, which tells the headers, the length and place of every picture and a SHA-256, and then the pictures as the encoder gave them.
-It knows nothing of time: the same segment serves at any place and at any pace.
+The file is a line with its own SHA-256 and JSON, which tells the headers, the length and place of every picture and the SHA-256 of what follows: the pictures
+as the encoder gave them.  It knows nothing of time: the same segment serves at any place and at any pace.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -55,8 +56,7 @@ class Pictures:
 
 
 def encode(segment: Segment, picture: Picture, blend: Blend, progress: Callable[[], None]) -> Pictures:
-    """Encode a segment and prove it by decoding it.  progress: called after each photo.  Raises what `picture` raises, RenderFailed and BrokenFilm.
-    """
+    """Encode a segment and prove it by decoding it.  progress: called after each photo.  Raises what `picture` raises, RenderFailed and BrokenFilm."""
     try:
         codec = encoder(segment.coding)
         packets = []
@@ -158,35 +158,49 @@ def pack(pictures: Pictures) -> bytes:
         "pictures": [[len(coded.data), coded.place, int(coded.key), int(coded.disposable)] for coded in pictures.coded],
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
-    return json.dumps(head, separators=(",", ":")).encode("ascii") + b"\n" + payload
+    line = json.dumps(head, separators=(",", ":")).encode("ascii")
+    return hashlib.sha256(line).hexdigest().encode("ascii") + b" " + line + b"\n" + payload
 
 
 def unpack(content: bytes) -> Pictures | None:
     """A segment from a file's content; None for one that is damaged or of another version."""
     line, _, payload = content.partition(b"\n")
-    try:
-        head = json.loads(line)
-        if head["version"] != VERSION or hashlib.sha256(payload).hexdigest() != head["sha256"]:
-            return None
-        headers, coded, start = base64.b64decode(head["headers"], validate=True), [], 0
-        for size, place, key, dispensable in head["pictures"]:
-            coded.append(Coded(payload[start : start + size], place, bool(key), bool(dispensable)))
-            start += size
-    except (ValueError, KeyError, TypeError):
+    read = _head(line)
+    if read is None or hashlib.sha256(payload).hexdigest() != read.sha256 or sum(read.sizes) != len(payload):
         return None
-    return Pictures(headers, tuple(coded)) if start == len(payload) and coded else None
+    ends = list(accumulate(read.sizes))
+    parts = zip(read.pictures.coded, read.sizes, ends, strict=True)
+    return Pictures(read.pictures.headers, tuple(replace(coded, data=payload[end - size : end]) for coded, size, end in parts))
 
 
 def head_of(path: Path) -> Pictures | None:
-    """A segment's pictures without their data; None for a file that is not there, too short or of another version."""
+    """A segment's pictures without their data; None for a file that is not there, too short, damaged in its head or of another version."""
     try:
         with path.open("rb") as file:
             line = file.readline(LONGEST_HEAD)
             length = os.fstat(file.fileno()).st_size
-        head = json.loads(line)
-        if head["version"] != VERSION or len(line) + sum(size for size, *_ in head["pictures"]) != length:
-            return None
-        coded = tuple(Coded(b"", place, bool(key), bool(dispensable)) for _, place, key, dispensable in head["pictures"])
-        return Pictures(base64.b64decode(head["headers"], validate=True), coded)
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError:
         return None
+    read = _head(line.removesuffix(b"\n"))
+    return None if read is None or len(line) + sum(read.sizes) != length else read.pictures
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the first line of a segment's file says.  sizes: bytes of each picture; sha256: of all of them together."""
+
+    pictures: Pictures
+    sizes: tuple[int, ...]
+    sha256: str
+
+
+def _head(line: bytes) -> _Head | None:
+    """None for a line that is damaged or of another version."""
+    digest, _, told = line.partition(b" ")
+    if hashlib.sha256(told).hexdigest().encode("ascii") != digest:
+        return None
+    head = json.loads(told)
+    if head["version"] != VERSION:
+        return None
+    coded = tuple(Coded(b"", place, bool(key), bool(dispensable)) for _, place, key, dispensable in head["pictures"])
+    return _Head(Pictures(base64.b64decode(head["headers"]), coded), tuple(size for size, *_ in head["pictures"]), head["sha256"])

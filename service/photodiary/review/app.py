@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from photodiary.errors import PhotodiaryError, Transient
-from photodiary.review import cards, days, entering, films, learning, pictures, sending
+from photodiary.review import cards, copies, days, entering, films, learning, pictures, sending
 from photodiary.review.guard import Guard
 from photodiary.review.rates import Rate
 from photodiary.review.site import STATIC, Site, data, static
@@ -38,7 +38,10 @@ def make_app(site: Site, names: frozenset[str] = frozenset()) -> ASGIApp:
     async def refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
         await said(site, Request(scope, receive), status, sentence)(scope, receive, send)
 
-    rooms = (entering.routes(site, guesses), days.routes(site), films.routes(site), pictures.routes(site), learning.routes(site), sending.routes(site, guesses))
+    rooms = (
+        entering.routes(site, guesses), days.routes(site), films.routes(site), copies.routes(site), pictures.routes(site), learning.routes(site),
+        sending.routes(site, guesses),
+    )  # fmt: skip
     app = Starlette(
         routes=[Route("/static/{name}", _static), *(route for room in rooms for route in room), *cards.routes(site)],
         exception_handlers={HTTPException: http_error, PhotodiaryError: own_error, Exception: mistake},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,14 +15,16 @@ from starlette.routing import Route
 from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.facing import TURNS
-from photodiary.diary.photo import Stage, shown_name
+from photodiary.diary.photo import Digest, Stage, shown_name
 from photodiary.diary.said import wall_clock
+from photodiary.errors import BadUsage
 from photodiary.eyenet import learnt
-from photodiary.ledger import deciding, facings, forgetting, lives, photos, quarantine, reels, reviewing, takes, telling, verdicts
+from photodiary.ledger import choices, deciding, facings, forgetting, lives, photos, quarantine, reels, reviewing, takes, telling, verdicts
+from photodiary.ledger.days import DAY_STARTS
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 from photodiary.review import cards_card, paths
-from photodiary.review.site import Site, back, data, digest
+from photodiary.review.site import Diary, Site, back, data, digest
 
 LETTERS = 8  # of a SHA-256, typed before a photo is deleted for good
 WAYS = {"as it is": None, "upright": 0, "a quarter to the right": 90, "upside down": 180, "a quarter to the left": 270}
@@ -36,15 +39,17 @@ def routes(site: Site) -> list[Route]:
             card = cards_card.make(diary, ledger, photo)
             now = standing(ledger, photo, running=running)
             canvas = next((row for row in reels.all_canvases(ledger) if row.id == photo.canvas_id), None)
-            moment, told = takes.of(ledger, photo.sha256), lives.of(ledger, photo)
+            moment, told, choice = takes.of(ledger, photo.sha256), lives.of(ledger, photo), choices.of(ledger, photo)
             life = telling.life(told, moment, now["words"], canvas, diary.zone)
-            others = [row for other in moment.others if (row := photos.find(ledger, other)) is not None]
+            others = _rows(ledger, moment.others)
+            rivals = _rows(ledger, [] if choice is None else [choice.shown, *choice.others], but=photo)
             span = reviewing.span(ledger, photo)
             with ledger.read() as db:
                 decided = verdicts.in_force(db, photo.id)
         return site.page(
             request, "photo.html", card=card, photo=photo, standing=now, life=life, decided=decided, span=span, letters=LETTERS, ways=WAYS,
-            names=[shown_name(name) for name in told.names], others=[(paths.photo(diary.name, row.sha256), cards_card.day(row), row.in_film) for row in others],
+            names=[shown_name(name) for name in told.names], others=_links(diary, others), choice=choice, rivals=_links(diary, rivals),
+            instead=photo.other_take and any(other not in (None, photo.sha256) for other in (moment.shown, choice and choice.shown)),
             wall="" if photo.taken is None else photo.taken.wall.isoformat(timespec="seconds"), unread=photo.stage is Stage.QUARANTINED,
             out=decided.out or (photo.stage is Stage.EXCLUDED and decided.excluded is None), undo=request.query_params.get("undo"),
             was=request.query_params.get("was"), inbox=str(diary.inbox),
@@ -94,6 +99,19 @@ def routes(site: Site) -> list[Route]:
         )
         return back(f"{paths.photo(diary.name, photo.sha256)}?undo={at!r}")
 
+    def pick(request: Request) -> Response:
+        diary, fields, at = site.diary(request), cards_card.said(request), time.time()
+        with diary.writing() as ledger:
+            photo = cards_card.find(ledger, digest(request))
+            try:
+                choices.pick(ledger, [photo], at)
+            except BadUsage:
+                raise HTTPException(409, "This photo cannot show, whatever else does: look again.") from None
+        site.say(request, "Noted: this one shows.")
+        if fields.get("back") == "day" and photo.taken is not None:
+            return back(f"{paths.day(diary.name, diary_day(photo.taken.wall, DAY_STARTS))}?undo={at!r}")
+        return back(f"{paths.photo(diary.name, photo.sha256)}?undo={at!r}")
+
     def forget(request: Request) -> Response:
         diary, fields, sha256 = site.diary(request), cards_card.said(request), digest(request)
         with diary.writing() as ledger:
@@ -125,8 +143,17 @@ def routes(site: Site) -> list[Route]:
         return back(paths.photo(diary.name, photo.sha256))
 
     here = "/diary/{diary}/photo/{sha256}"
-    forms = {"date": redate, "round": facing, "period": period, "forget": forget, "retry": retry}
+    forms = {"date": redate, "round": facing, "period": period, "forget": forget, "retry": retry, "pick": pick}
     return [Route(here, page), Route(f"{here}/state", state), *(Route(f"{here}/{what}", act, methods=["POST"]) for what, act in forms.items())]
+
+
+def _rows(ledger: Ledger, digests: Sequence[Digest], but: PhotoRow | None = None) -> list[PhotoRow]:
+    return [row for sha256 in digests if (but is None or sha256 != but.sha256) and (row := photos.find(ledger, sha256)) is not None]
+
+
+def _links(diary: Diary, rows: Sequence[PhotoRow]) -> list[tuple[str, str, bool]]:
+    """Pages of photos, when they were taken, and which of them show."""
+    return [(paths.photo(diary.name, row.sha256), cards_card.day(row), row.in_film) for row in rows]
 
 
 def standing(ledger: Ledger, photo: PhotoRow, *, running: bool) -> dict[str, Any]:
@@ -151,12 +178,23 @@ def standing(ledger: Ledger, photo: PhotoRow, *, running: bool) -> dict[str, Any
     elif photo.stage is Stage.EXCLUDED:
         words = f"{reason.capitalize()}." if reason.startswith("left out") else f"Left out: {reason}."
     elif photo.other_take:
-        words = "Kept aside: another take of the same moment shows."
+        moment, choice = takes.of(ledger, photo.sha256), choices.of(ledger, photo)
+        if moment.shown not in (None, photo.sha256):
+            words = "Kept aside: another take of the same moment shows."
+        elif choice is None or choice.shown == photo.sha256:
+            words = "Kept aside: you had the same picture left out."
+        else:
+            because = f" This one: {', '.join(choice.reasons)}." if choice.reasons else ""
+            instead = f"you chose another photo of this {choice.period}" if choice.chosen else f"another photo of this {choice.period} shows"
+            words = f"Kept aside: {instead}.{because}"
     elif not photo.in_film:
         words = f"Left out until you check it: {reason}."
     else:
-        place, count = reels.film_position(ledger, photo), reels.film_news(ledger).frames
+        place, count, choice = reels.film_position(ledger, photo), reels.film_news(ledger).frames, choices.of(ledger, photo)
         words = f"In the film, photo {place or 0:,} of {count:,}" + (f"; to check: {reason}." if photo.doubtful and reason else ".")
+        if choice is not None and choice.others:
+            told = choice.in_words(photo.sha256)
+            words += f" {told[0].upper()}{told[1:]}."
     fresh = reviewing.shown_since(ledger, photo)
     if not fresh and (photo.in_film or photo.stage is Stage.EXCLUDED):
         words += " The film is made anew by itself." if running else " The film is made anew once the service runs."

@@ -18,8 +18,9 @@ from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage, shown_name
 from photodiary.errors import PhotodiaryError
+from photodiary.ledger import choices, photos, quarantine
 from photodiary.ledger import days as ledger_days
-from photodiary.ledger import photos, quarantine
+from photodiary.ledger.choices import Choice
 from photodiary.ledger.days import DAY_STARTS, DayPhoto, Span
 from photodiary.review import paths
 from photodiary.review.site import Diary, Site, back
@@ -27,6 +28,7 @@ from photodiary.review.site import Diary, Site, back
 NEWEST_MONTHS = 4
 LONG_AGO = timedelta(62)  # a diary that rests begins with its last photos, not with empty months
 MOST_RETRIED = 10_000
+MOST_COMPARED = 40  # photos of a day that are told why they show, or why not
 
 
 @dataclass(frozen=True)
@@ -172,22 +174,32 @@ def _day(site: Site, request: Request, diary: Diary) -> Response:
     with diary.reading() as ledger:
         held = ledger_days.between(ledger, day, day).get(day, [])
         span = ledger_days.span(ledger)
+        rows = [row for photo in held[:MOST_COMPARED] if photo.in_film or photo.other_take if (row := photos.find(ledger, photo.sha256)) is not None]
+        told = {row.sha256: choice for row in rows if (choice := choices.of(ledger, row)) is not None}
     return site.page(
-        request, "day.html", name=diary.name, day=day, photos=[{"photo": photo, "words": _words(photo)} for photo in held],
+        request, "day.html", name=diary.name, day=day, undo=request.query_params.get("undo"),
+        photos=[{"photo": photo, "words": _words(photo, told.get(photo.sha256)), "rival": photo.other_take and photo.sha256 in told} for photo in held],
         before=day - timedelta(1) if span is not None and day > span.first else None,
         after=day + timedelta(1) if span is not None and day < span.last else None,
     )  # fmt: skip
 
 
-def _words(photo: DayPhoto) -> tuple[str, str]:
-    """How a photo stands, for people: a kind for its colour, and a sentence."""
+def _words(photo: DayPhoto, choice: Choice | None) -> tuple[str, str, str]:
+    """How a photo stands, for people: a kind for its colour, a few words, and why it shows or another photo of the day does."""
+    if choice is None or not (choice.others or choice.chosen):
+        return *_standing(photo), ""
+    why = "your choice" if choice.chosen and photo.in_film else ", ".join(choice.reasons)
+    return *_standing(photo), f"shows: {why}" if why and photo.in_film else why
+
+
+def _standing(photo: DayPhoto) -> tuple[str, str]:
     reason = REASONS.get(photo.reason or "", photo.reason or "")
     if photo.to_check:
         return "check", "to check" + (f": {reason}" if reason else "")
     if photo.in_film:
         return "good", "in the film"
     if photo.other_take:
-        return "", "another take of this moment shows"
+        return "", "kept aside"
     if photo.stage in (Stage.RECEIVED, Stage.LOCATED):
         return "", "on its way into the film"
     return "out", {Stage.EXCLUDED: "left out", Stage.QUARANTINED: "could not be read"}.get(photo.stage, str(photo.stage)) + (f": {reason}" if reason else "")

@@ -19,16 +19,32 @@ def day(diary: str, when: date | str) -> str:
     return f"/diary/{diary}/day/{when}"
 
 
-def film(diary: str) -> str:
-    return f"/diary/{diary}/film"
+def film(diary: str, name: str = "") -> str:
+    """name: of a further film, as its file is called without .mp4."""
+    return f"/diary/{diary}/film" + _asking(name=name)
 
 
-def film_file(diary: str, version: str = "") -> str:
-    return f"/diary/{diary}/film.mp4" + (f"?v={version}" if version else "")
+def film_file(diary: str, version: str = "", name: str = "") -> str:
+    return f"/diary/{diary}/film.mp4" + _asking(name=name, v=version)
 
 
-def film_index(diary: str) -> str:
-    return f"/diary/{diary}/film.json"
+def film_index(diary: str, name: str = "") -> str:
+    return f"/diary/{diary}/film.json" + _asking(name=name)
+
+
+def share(diary: str, name: str = "") -> str:
+    """Have a small copy of a film made."""
+    return f"/diary/{diary}/share" + _asking(name=name)
+
+
+def shared(diary: str) -> str:
+    """The small copy."""
+    return f"/diary/{diary}/share.mp4"
+
+
+def _asking(**values: str) -> str:
+    told = "&".join(f"{key}={value}" for key, value in values.items() if value)
+    return f"?{told}" if told else ""
 
 
 def add(diary: str) -> str:

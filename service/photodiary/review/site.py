@@ -79,7 +79,11 @@ class Diary:
 
 @dataclass(frozen=True)
 class Site:
-    """Everything that a handler may use.  status: `photodiary status --json`; learn: wish for a retraining, returns a sentence about it."""
+    """Everything that a handler may use.  status: `photodiary status --json`; learn: wish for a retraining, returns a sentence about it.
+
+    share: have a small copy made of a diary's film of that name, None the main one, returns a sentence about it; sharing: how far that is, and whether it
+    still goes on, None when there is nothing to say.
+    """
 
     config: ReviewConfig
     diaries: dict[str, Diary]
@@ -90,6 +94,8 @@ class Site:
     state: Path
     status: Callable[[], dict[str, Any]]
     learn: Callable[[], str]
+    share: Callable[[str, str | None], str]
+    sharing: Callable[[str], tuple[str, bool] | None]
     _said: OrderedDict[str, list[str]] = field(default_factory=OrderedDict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _jinja: Environment = field(init=False)

@@ -58,6 +58,13 @@ def redate(options: argparse.Namespace) -> int:
     return _decide(options, verdicts.REDATED, wall_clock(options.to, datetime.now()))
 
 
+def pick(options: argparse.Namespace) -> int:
+    from photodiary.ledger import choices
+
+    act = choices.unpick if options.undo else choices.pick
+    return decided(options, lambda ledger: meant(ledger, options.photos), lambda ledger, chosen: act(ledger, chosen, time.time()), where)
+
+
 def diary_of(settings: Settings, options: argparse.Namespace) -> tuple[str, DiarySettings]:
     diary = one(settings, options)
     return next((name, value) for name, value in settings.diary.items() if value is diary)
@@ -155,10 +162,9 @@ def decided(
 
 def where(ledger: Ledger, photo: PhotoRow) -> str:
     """Whether a photo is in the film, and if not, why."""
-    from photodiary.ledger import takes
-    from photodiary.run.why import shown
+    from photodiary.run.why import shown, standing
 
-    return "in the film" if photo.in_film else shown(photo, None, None, takes.of(ledger, photo.sha256))
+    return "in the film" if photo.in_film else shown(photo, None, None, standing(ledger, photo))
 
 
 def forget(options: argparse.Namespace) -> int:

@@ -32,6 +32,7 @@ from photodiary.run.house import House
 from photodiary.run.lock import DaemonLock
 from photodiary.run.loop import LONGEST_SLEEP_S, Loop
 from photodiary.run.opening import Opened, can_open, open_diary
+from photodiary.run.quality import Assessing
 from photodiary.settings import Settings
 
 log = structlog.get_logger()
@@ -76,6 +77,7 @@ class Engine:
             Loop("render", self._render, self._render_sleep, lambda: None),
         ]
         self.filming = Filming(settings.render, self.loops[-1].beat)
+        self.assessing = Assessing()
 
     @property
     def locator(self) -> Locator:
@@ -164,7 +166,7 @@ class Engine:
                 return False
             if wishes.oldest_open(house.ledger, *WISHES) is not None or self._flowing(house, now):
                 return False
-            if house.strays.waiting and house.inbox.all_known(now, clock):
+            if (house.strays.waiting and house.inbox.all_known(now, clock)) or self.assessing.behind(house):
                 return False
         return not self._scan_wanted.is_set()
 
@@ -228,7 +230,7 @@ class Engine:
                 with suppress(StorageTrouble):
                     wishes.note(house.ledger, **card.at_work(self.locator))
         try:
-            return self._each(lambda house: house.locating.step(time.time()))
+            return self._each(lambda house: house.locating.step(time.time()) or self.assessing.look_again(house, self.locator))
         except DeviceLost:
             card.lost(self._ledgers)
             raise
@@ -273,7 +275,7 @@ class Engine:
         worked, lacking = self.filming.step(house)
         if lacking:
             self._wake("align")
-        return worked
+        return worked or self.assessing.step(house)
 
     def _render_sleep(self) -> float:
         due = [at for house in self.houses if (at := self.filming.due(house)) is not None]

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from photodiary.archive import segments
 from photodiary.archive.reserve import Reserve
 from photodiary.archive.store import Archive
+from photodiary.diary.filmset import FilmWish
 from photodiary.errors import FrameBroken, Transient
-from photodiary.ledger import reels, wishes
+from photodiary.ledger import picks, reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.render.forecast import to_encode
 from photodiary.render.rendering import Planned, clock
@@ -21,7 +22,7 @@ from photodiary.run.once import Progress
 from photodiary.settings import Settings
 
 
-def render(settings: Settings, name: str, *, full: bool, only: str | None = None) -> str:
+def render(settings: Settings, name: str, *, full: bool, only: FilmWish | None = None) -> str:
     """Make the films of a diary in this process, or only one of them.  Returns what was made, in words.  Raises Busy and what rendering raises."""
     be_private()
     archive = Archive(settings.diary[name].archive)
@@ -30,10 +31,11 @@ def render(settings: Settings, name: str, *, full: bool, only: str | None = None
     ledger = Ledger(archive.root)
     progress = Progress()
     try:
+        picks.adopt(ledger, settings.film.pick)
         rendering = rendering_of(settings, name, ledger, archive, reserve=Reserve(archive.root, settings.disk))
         if reels.film_news(ledger).remaking:
             raise Transient("frames are still to be made again (another format, date or eyes); `photodiary scan --once` finishes that and makes the film")
-        rendering.render(time.time(), full=full, only=only, progress=lambda done: progress.show(f"film: {done:,} photos"))
+        rendering.render(time.time(), full=full, only=None if only is None else only.name, progress=lambda done: progress.show(f"film: {done:,} photos"))
         progress.done()
         return made(ledger, archive.root, only)
     except FrameBroken as error:
@@ -45,19 +47,30 @@ def render(settings: Settings, name: str, *, full: bool, only: str | None = None
         lock.release()
 
 
-def made(ledger: Ledger, root: Path, only: str | None = None) -> str:
-    """The films that are there, in words; only: those of that name."""
+def made(ledger: Ledger, root: Path, only: FilmWish | None = None) -> str:
+    """The films that are there, in words; only: the files of that one."""
     there = reels.newest_reels(ledger).values()
-    mine = [reel for reel in there if only is None or PurePosixPath(reel.path).stem.startswith(only)]
+    mine = [reel for reel in there if only is None or only.part_of(PurePosixPath(reel.path).name) is not None]
+    if there and not mine and only is not None:
+        raise Transient(f"the running photodiary does not know of a film {only.name} yet: have it read the configuration again (SIGHUP, or `systemctl reload`)")
     return "\n".join(f"film of {reel.frames:,} photos: {root / reel.path}" for reel in mine) or "no frames yet, so no film"
 
 
-def forecast(settings: Settings, name: str) -> str:
+def made_elsewhere(root: Path, only: FilmWish | None = None) -> str:
+    """What `made` says after the service has made them.  Raises Transient for a film that it does not know of."""
+    ledger = Ledger(root, writable=False)
+    try:
+        return made(ledger, root, only)
+    finally:
+        ledger.close()
+
+
+def forecast(settings: Settings, name: str, only: FilmWish | None = None) -> str:
     """What the films would show, what would be encoded for it, and why."""
     root = settings.diary[name].archive
     ledger = Ledger(root, writable=False)
     try:
-        planned = rendering_of(settings, name, ledger, Archive(root)).plans()
+        planned = [film for film in rendering_of(settings, name, ledger, Archive(root)).plans() if only is None or film.name == only.name]
         known = segments.known(root)
         return "\n".join(line for film in planned for line in _forecast(ledger, film, known)) or "no frames yet, so no film"
     finally:

@@ -12,7 +12,7 @@ import structlog
 from photodiary.archive.reserve import FILM
 from photodiary.diary.hours import next_time
 from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped, StorageTrouble
-from photodiary.ledger import forgetting, reels, wishes
+from photodiary.ledger import forgetting, looks, reels, wishes
 from photodiary.render.schedule import RenderConfig, due_at
 from photodiary.run import deciding
 from photodiary.run.house import House
@@ -31,15 +31,24 @@ class Filming:
     beat: Callable[[], None]
     _failed: dict[str, int] = field(default_factory=dict)  # how often in a row, by diary
     _not_before: dict[str, float] = field(default_factory=dict)
+    _asked: dict[str, tuple[tuple[float, ...], bool]] = field(default_factory=dict)  # in which state of the ledger, and the answer, by diary
 
     def due(self, house: House) -> float | None:
         """When the next film of a diary is due, in seconds since the epoch."""
         config, reel, news = self.config, reels.newest_reel(house.ledger), reels.film_news(house.ledger)
         last = 0.0 if reel is None else reel.rendered_at
         due = due_at(config, news, has_film=reel is not None, zone=house.zone, last=last)
-        if due is None and reel is not None and not news.remaking and house.rendering.stale():  # the style changed, or a photo left the film
-            due = next_time(config.at, house.zone, last) if config.at else last + config.after_quiet_s
+        if due is None and reel is not None and not news.remaking and self._stale(house):  # the style changed, or a photo left the film
+            measuring = looks.waiting(house.ledger) > 0  # after an upgrade: each frame that is measured changes the light of those beside it
+            due = next_time(config.at, house.zone, last) if config.at else last + (config.at_latest_s if measuring else config.after_quiet_s)
         return due if due is None else max(due, self._not_before.get(house.name, 0.0))
+
+    def _stale(self, house: House) -> bool:
+        """Whether other films should be there, planned only when something has changed since that was last asked."""
+        state = reels.film_state(house.ledger)
+        if self._asked.get(house.name, ((), False))[0] != state:
+            self._asked[house.name] = state, house.rendering.stale()
+        return self._asked[house.name][1]
 
     def step(self, house: House) -> tuple[bool, bool]:
         """Make a film if it is time.  Returns whether there was work, and whether a frame has to be made again for it.
@@ -54,7 +63,8 @@ class Filming:
         watched = wish or (wishes.oldest_open(house.ledger, "forget") if forgotten else None)
         try:
             full = bool(wish and wish.details.get("full"))
-            reel = house.rendering.render(time.time(), full=full, progress=self._progress(house, None if watched is None else watched.id))
+            only = wish.details.get("only") if wish is not None and not forgotten else None
+            reel = house.rendering.render(time.time(), full=full, only=only, progress=self._progress(house, None if watched is None else watched.id))
             deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
             wishes.note(house.ledger, rendering=None)
         except RenderStopped:

@@ -85,6 +85,9 @@ def make_site(settings: Settings, keys: Keys) -> Site:
     from photodiary.ledger.store import FILE, Ledger
     from photodiary.review.site import Diary, Site
     from photodiary.run.lock import nudge
+    from photodiary.run.sharing import Sharing
+
+    sharing = Sharing(settings)
 
     def room_for(root: Path, size: int) -> None:
         trouble = short_of(root, settings.disk, size)
@@ -101,7 +104,7 @@ def make_site(settings: Settings, keys: Keys) -> Site:
     darkroom = Darkroom(dataclasses.replace(settings.darkroom, workers=workers, seconds=seconds))
     return Site(
         settings.review, diaries, keys, darkroom, settings.darkroom, settings.doubt, Path(settings.state),
-        status=_remembered(settings), learn=partial(_learn, settings),
+        status=_remembered(settings), learn=partial(_learn, settings), share=sharing.start, sharing=sharing.told,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from photodiary import __version__
-from photodiary.archive import drop, films
+from photodiary.archive import drop, films, layout
 from photodiary.archive.reserve import beginning, short_of
 from photodiary.archive.store import Archive
 from photodiary.diary.eyes import REASONS
@@ -20,6 +20,7 @@ from photodiary.eyenet import header, registry
 from photodiary.eyenet.likeness import ENOUGH as LIKENESS_NEEDS
 from photodiary.ledger import gallery, judging, photos, reels, reviewing, summary, wishes
 from photodiary.ledger.store import FILE, Ledger
+from photodiary.run import assessed
 from photodiary.run.lock import holder
 from photodiary.settings import Settings
 
@@ -54,8 +55,8 @@ def _diary(name: str, settings: Settings, kin: str, model: str | None) -> dict[s
     stages = dict.fromkeys((str(s) for s in Stage), 0)
     answer: dict[str, Any] = {
         "name": name, "inbox": str(diary.inbox), "archive": str(diary.archive), "running": holder(diary.archive) is not None,
-        "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "forgotten": 0, "duplicates": 0, "in_film": 0, "other_takes": 0},
-        "labels": {"placed": 0, "confirmed": 0}, "asked": 0, "film_missing": [], "not_in_film": [], "reel": None, "canvas": None,
+        "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "forgotten": 0, "duplicates": 0, "in_film": 0, "other_takes": 0, "days": 0},
+        "labels": {"placed": 0, "confirmed": 0}, "asked": 0, "film_missing": [], "not_in_film": [], "reel": None, "films": [], "canvas": None,
         "disk": {"originals": 0, "frames": 0, "films": 0}, "last_scan": None, "last_error": None, "_notes": {},
         "likeness": {"trusted": 0, "needed": LIKENESS_NEEDS, "used": False}, "judged_by_others": 0,
     }  # fmt: skip
@@ -76,7 +77,7 @@ def _diary(name: str, settings: Settings, kin: str, model: str | None) -> dict[s
         answer["photos"] = {
             "total": counts.total, **counts.stages, "held": notes.get("held", 0) + summary.unknown(ledger, dropped), "ignored": notes.get("ignored", 0),
             "forgotten": notes.get("forgotten", 0), "duplicates": counts.duplicates, "in_film": counts.in_film,
-            "other_takes": counts.other_takes,
+            "other_takes": counts.other_takes, "days": counts.days,
         }  # fmt: skip
         answer["labels"], answer["asked"] = summary.labels(ledger), len(reviewing.questions(ledger))
         answer["film_missing"] = summary.film_missing(ledger)
@@ -88,8 +89,15 @@ def _diary(name: str, settings: Settings, kin: str, model: str | None) -> dict[s
                 "path": str(diary.archive / reel.path), "frames": reel.frames, "seconds": reel.seconds,
                 "rendered_at": _moment(reel.rendered_at), "fingerprint": reel.fingerprint, "bytes": reel.bytes,
             }  # fmt: skip
+        answer["films"] = [
+            {"name": Path(film.path).stem, "path": str(diary.archive / film.path), "frames": film.frames, "seconds": film.seconds,
+             "rendered_at": _moment(film.rendered_at), "bytes": film.bytes}
+            for film in sorted(reels.newest_reels(ledger).values(), key=lambda film: (film.path != layout.LATEST, film.path))
+        ]  # fmt: skip
         canvas = reels.current_canvas(ledger)
         answer["canvas"] = None if canvas is None else canvas.words
+        if reel is not None:
+            answer["reel"]["quality"] = assessed.told(ledger, reel.path, None if canvas is None else canvas.canvas)
         answer["last_scan"] = _moment(notes["last_scan"]) if "last_scan" in notes else None
         answer["last_error"] = notes.get("last_error")
         trusted = gallery.trusted(ledger, notes.get("kin") or kin)
@@ -122,12 +130,12 @@ def in_words(status: dict[str, Any], config: Path) -> str:
     lines += [f"trouble: {reason}" for reason in status["degraded"]]
     for diary in status["diaries"]:
         n = diary["photos"]
-        parts = [f"{n['in_film']:,} in the film"]
+        parts = [f"{n['days']:,} day{'s' if n['days'] != 1 else ''}", f"{n['in_film']:,} in the film"]
         for key, words in (
-            ("doubtful", "to check"), ("received", "waiting for their eyes"), ("located", "waiting for their frame"), ("excluded", "left out"),
+            ("other_takes", "other takes kept aside"), ("doubtful", "to check"),
+            ("received", "waiting for their eyes"), ("located", "waiting for their frame"), ("excluded", "left out"),
             ("quarantined", "could not be read"), ("undated", "undated"), ("held", "still arriving"), ("ignored", "ignored (no regular files)"),
             ("forgotten", "ignored (you had them forgotten)"), ("duplicates", "further copies"),
-            ("other_takes", "other takes kept aside"),
         ):  # fmt: skip
             if n[key]:
                 parts.append(f"{n[key]:,} {words}")
@@ -138,6 +146,9 @@ def in_words(status: dict[str, Any], config: Path) -> str:
         else:
             ago = _ago(time.time() - datetime.fromisoformat(reel["rendered_at"]).timestamp())
             lines.append(f"  film of {reel['frames']:,} photos, {reel['seconds']:.1f} s, made {ago}: {reel['path']}")
+            lines += [f"    {sentence}" for sentence in (reel["quality"] or {"words": []})["words"]]
+        for film in (film for film in diary["films"] if reel is None or film["path"] != reel["path"]):
+            lines.append(f"  film {film['name']} of {film['frames']:,} photos, {film['seconds']:.1f} s: {film['path']}")
         if diary["canvas"]:
             lines.append(f"  picture format {diary['canvas']}")
         lines += [f"  not in the film: {entry['photos']:,} x {entry['reason']}" for entry in diary["not_in_film"]]
@@ -213,7 +224,7 @@ def report(archive: Path, outcome: dict[str, Any]) -> str:
     if outcome.get("forgotten"):
         lines.append(f"{outcome['forgotten']:,} ignored: you had them forgotten")
     lines.append(f"{len(film):,} in the film")
-    _count(lines, rows, lambda r: r["other_take"], "other takes kept aside: photos of a moment of which another shows")
+    _count(lines, rows, lambda r: r["other_take"], "other takes kept aside: another photo of the same moment or day shows")
     _count(lines, rows, lambda r: r["stage"] == Stage.DOUBTFUL, "to check")
     _count(lines, rows, lambda r: r["stage"] == Stage.EXCLUDED and r["reason"] == "no_face", "left out: no face found")
     _count(lines, rows, lambda r: r["stage"] == Stage.EXCLUDED and r["reason"] != "no_face", "left out")

@@ -201,16 +201,18 @@ def compare(options: argparse.Namespace) -> int:
 
 def render(options: argparse.Namespace) -> int:
     _, settings = said(options)
-    from photodiary.run import film, lock, once
+    from photodiary.run import film, films, lock, once
 
     diary = one(settings, options)
+    name = named(settings, diary)
+    only = None if options.film is None else films.named_film(settings, name, options.film)
     if options.dry_run:
-        print(film.forecast(settings, named(settings, diary)))
+        print(film.forecast(settings, name, only))
     elif lock.holder(diary.archive) is not None:
-        outcome = once.beside_daemon(diary.archive, "render", {"full": options.full}, _rendering)
-        print(f"film of {outcome['frames']:,} photos: {diary.archive / 'films/latest.mp4'}" if outcome["frames"] else "no frames yet, so no film")
+        once.beside_daemon(diary.archive, "render", {"full": options.full, "only": options.film}, _rendering)
+        print(film.made_elsewhere(diary.archive, only))
     else:
-        print(film.render(settings, named(settings, diary), full=options.full))
+        print(film.render(settings, name, full=options.full, only=only))
     return 0
 
 
