@@ -2,7 +2,7 @@
 
     python tests/benchmarks/film.py FRAMES_FOLDER [--photos 3650] [--size 1080x1350] [--ffmpeg]
 
-FRAMES_FOLDER: JPEG pictures (an archive's frames/), which are scaled and re-dated, one a day, until there are enough.  --ffmpeg: the same film by
+FRAMES_FOLDER: JPEG pictures (an archive's frames/), which are scaled and re-dated, one every other day, until there are enough.  --ffmpeg: the same film by
 ffmpeg's program, with the settings that x264 wrote into ours.
 """
 
@@ -60,12 +60,12 @@ def diary_of(folder: Path, pictures: Sequence[Path], photos: int, size: tuple[in
     reels.adopt_canvas(ledger, canvas, frozen=True, source=f"{width}x{height}", words="", now=1.0)
     with ledger.write() as db:
         for number in range(photos):
-            wall, digest, kind = FIRST + timedelta(days=number), hashlib.sha256(f"{number}".encode()).hexdigest(), kinds[number % len(kinds)]
+            wall, digest, kind = FIRST + timedelta(days=2 * number), hashlib.sha256(f"{number}".encode()).hexdigest(), kinds[number % len(kinds)]
             frame = layout.frame(Digest(digest), wall, EyePair(Point(1, 1), Point(2, 1)), canvas)
             put(folder / "archive" / frame, kind)
             db.execute(
-                "INSERT INTO photos (sha256, bytes, format, width, height, taken_wall, taken_utc, taken_from, received_at, stage, frame, matrix, canvas_id, framed_at,"
-                " frame_bytes) VALUES (?, 1, 'jpeg', ?, ?, ?, ?, 'exif', 1, 'aligned', ?, '[[1, 0, 0], [0, 1, 0]]', 1, 2, ?)",
+                "INSERT INTO photos (sha256, bytes, format, width, height, taken_wall, taken_utc, taken_from, received_at, stage, frame, matrix, canvas_id,"
+                " framed_at, frame_bytes) VALUES (?, 1, 'jpeg', ?, ?, ?, ?, 'exif', 1, 'aligned', ?, '[[1, 0, 0], [0, 1, 0]]', 1, 2, ?)",
                 (digest, width, height, wall.isoformat(), wall.timestamp(), frame, len(kind[0])),
             )
             db.execute("INSERT INTO looks (photo_id, frame, tone, marks) VALUES (last_insert_rowid(), ?, ?, '{}')", (frame, kind[1]))
@@ -82,11 +82,11 @@ def put(path: Path, kind: list) -> None:  # type: ignore[type-arg]
 
 
 def one_more(folder: Path, share: float) -> None:
-    """A photo of the day after the one at that share of the film, and every later photo a day later."""
+    """A photo of the day after the one at that share of the film."""
     with sqlite3.connect(folder / "archive/ledger.sqlite3") as db:
         rows = db.execute("SELECT id, taken_wall, frame FROM photos ORDER BY taken_wall").fetchall()
         like = rows[round(share * (len(rows) - 1))]
-        wall = datetime.fromisoformat(like[1]) + timedelta(days=1, hours=-4.5)  # before four in the morning: still the day before
+        wall = datetime.fromisoformat(like[1]) + timedelta(days=1)
         columns = [row[1] for row in db.execute("PRAGMA table_info(photos)") if row[1] != "id"]
         row = dict(zip(columns, db.execute(f"SELECT {', '.join(columns)} FROM photos WHERE id = ?", (like[0],)).fetchone(), strict=True))
         digest = hashlib.sha256(f"more {share} {time.time()}".encode()).hexdigest()

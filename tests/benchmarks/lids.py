@@ -14,6 +14,7 @@ import csv
 import sys
 import tarfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from hashlib import md5
 from pathlib import Path
 
@@ -51,24 +52,26 @@ Rows = Sequence[dict[str, str]]
 
 def patches(folder: Path, rows: Rows) -> np.ndarray:
     """(n, shifts, 2, CELLS): both eyes as marks.py sees them, normalised, right ones mirrored."""
-    tars = {name: tarfile.open(folder / name) for name in {row["shard"] for row in rows}}
-    found = []
-    for row in rows:
-        held = tars[row["shard"]].extractfile(row["file"])
-        assert held is not None
-        photo = cv2.cvtColor(cv2.imdecode(np.frombuffer(held.read(), np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        left, right = (complex(float(row[f"{side}_x"]), float(row[f"{side}_y"])) for side in ("left", "right"))
-        a = IOD / (right - left)
-        b = complex(*LEFT) - a * left
-        frame = warp.frame(np.asarray(photo, np.uint8), np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]), SIZE)
-        found.append([eyes(frame, x, y) for x, y in SHIFTS])
-    return np.array(found)
+    with ExitStack() as stack:
+        tars = {name: stack.enter_context(tarfile.open(folder / name)) for name in {row["shard"] for row in rows}}
+        return np.array([shifted(tars[row["shard"]], row) for row in rows])
+
+
+def shifted(tar: tarfile.TarFile, row: dict[str, str]) -> list[list[np.ndarray]]:
+    held = tar.extractfile(row["file"])
+    assert held is not None
+    photo = cv2.cvtColor(cv2.imdecode(np.frombuffer(held.read(), np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    left, right = (complex(float(row[f"{side}_x"]), float(row[f"{side}_y"])) for side in ("left", "right"))
+    a = IOD / (right - left)
+    b = complex(*LEFT) - a * left
+    frame = warp.frame(np.asarray(photo, np.uint8), np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]), SIZE)
+    return [eyes(frame, x, y) for x, y in SHIFTS]
 
 
 def eyes(frame: np.ndarray, x: int, y: int) -> list[np.ndarray]:
     """As they look when they are said to lie (x, y) pixels of the grey copy beside where they do."""
     left = LEFT[0] + 2.0 * x, LEFT[1] + 2.0 * y
-    pictures = np.frombuffer(marks.marks(frame, left, (left[0] + IOD, left[1]))[1], np.uint8).reshape(2, EYE_HEIGHT, EYE_WIDTH).astype(np.float64)
+    pictures = marks.eyes(frame, left, (left[0] + IOD, left[1]))
     return [((eye - eye.mean()) / (eye.std() + marks.FLAT)).ravel() for eye in (pictures[0], pictures[1][:, ::-1])]
 
 

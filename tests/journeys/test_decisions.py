@@ -100,7 +100,7 @@ def test_excluded_it_leaves_the_film_restored_it_comes_back(lived: tuple[Diary, 
     diary, running = lived
     before, frame, original = row_of(diary, SECRET), frame_of(diary, SECRET), diary.archive / row_of(diary, SECRET)["original"]
     assert shows(diary, frame) == [SECRET]
-    assert "shown in films/latest.mp4 as photo 3 of 5, 0.2 s from the start" in verb(diary, "photos", "why", NAME)
+    assert "shown in films/latest.mp4 as photo 3 of 5, 0.5 s from the start" in verb(diary, "photos", "why", NAME)
     assert "left out by you" in verb(diary, "photos", "exclude", NAME)
     film_of(diary, 4, running=running)
     assert shows(diary, frame) == [] and original.read_bytes() == photo(SECRET)

@@ -132,9 +132,9 @@ def test_a_loop_that_is_stuck_is_told_in_status_and_one_that_works_is_not(diary:
         "    loop.STALLED_AFTER_S = 3.0; loop.LONGEST_SLEEP_S = 0.5; real = DotLocator.locate_all\n"
         f"    DotLocator.locate_all = lambda *a: time.sleep(600) if Path({str(diary.folder / 'hang')!r}).exists() else real(*a)\n"
         "    from photodiary.render import rendering\n    rendered = rendering.Rendering.render\n"
-        "    def slowly(self, now, *, full, progress):\n"
+        "    def slowly(self, now, *, progress, **more):\n"
         "        for done in range(24):\n            time.sleep(0.25)\n            progress(done)\n"
-        "        return rendered(self, now, full=full, progress=progress)\n"
+        "        return rendered(self, now, progress=progress, **more)\n"
         "    rendering.Rendering.render = slowly\n",
     )
     (diary.inbox / "1.jpg").write_bytes(photo(1))

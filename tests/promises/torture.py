@@ -30,10 +30,11 @@ from tests.promises.invariants import check, settle  # noqa: E402
 from tests.promises.killer import Killer  # noqa: E402
 from tests.promises.mounts import Mounts  # noqa: E402
 from tests.promises.phone import WAYS, WEIGHTS, Broken, Journal, Phone  # noqa: E402
-from tests.support.daemon import Diary  # noqa: E402
+from tests.support.daemon import QUICK, Diary  # noqa: E402
 from tests.support.dots import photo as dots_photo  # noqa: E402
 
 DISK_MB = 24  # of the archive's own disk, and more for more photos
+CONFIG = QUICK.replace("[film]", "[film]\neven_out = false")  # the film is held against the frames, picture by picture
 DAEMONS = 0.4  # of the kills hit the daemon,
 RENDERS = 0.2  # this part the child that makes the film, the rest darkroom workers
 
@@ -109,7 +110,7 @@ def main() -> int:
     make = selfies() if options.real_model else lambda number, face: dots_photo(number, face=face)
     folder = Path(tempfile.mkdtemp(prefix="photodiary-torture-"))
     journal = Journal()
-    diary = Diary(folder / "me", real_model=options.real_model)
+    diary = Diary(folder / "me", config=CONFIG, real_model=options.real_model)
     try:
         torture(diary, options.kills, options.seed, make, journal)
     except Exception as error:

@@ -154,32 +154,38 @@ from photodiary.diary.reel import Cell, Coding, ReelPlan, chain
 from photodiary.render.child import render_in_child
 
 def progress(done):
-    if done == 3:
+    if done == 3 and len(sys.argv) == 2:
         (child,) = multiprocessing.active_children()
         print(child.pid, "av" in sys.modules, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])
-    cells = [Cell(f"frames/{name}.jpg") for name in ("000", "001", "000", "stuck")]
+    cells = [Cell(f"frames/{name}.jpg") for name in ("000", "001", "001", *(sys.argv[2:] or ["stuck"]))]
     plan = ReelPlan(chain(cells, ["d", "c", "b", "e"], Coding(64, 80, 64, 80)), 12000, (1000,) * 4, (1,) * 4)
-    render_in_child(plan, root, root / "film", progress=progress, should_stop=lambda: False)
+    made = render_in_child(plan, root, root / "film", progress=progress, should_stop=lambda: False)
+    print(made.encoded, *(module for module in ("av", "numpy", "photodiary.render.making") if module in sys.modules))
 """
+
+
+def parent_of_a_child(root: Path, *last: str) -> subprocess.CompletedProcess[str]:
+    """A process that makes a film of four photos in a child, and is killed at the third unless it is told what the last one is."""
+    (root / "parent.py").write_text(PARENT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(root / "parent.py"), str(root), *last]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+
+
+def test_who_has_a_film_made_loads_nothing_that_makes_films(tmp_path: Path) -> None:
+    """Also when it has heard what was made, the daemon has loaded neither PyAV nor anything that reads pictures."""
+    parent = parent_of_a_child(archive(tmp_path, 2), "001")
+    assert (parent.returncode, parent.stdout.split()) == (0, ["4"])
 
 
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     """When the daemon is killed, its encoder goes too, even one that hangs; and the daemon never loaded PyAV."""
     os.mkfifo(archive(tmp_path, 2) / "frames/stuck.jpg")  # opening it waits for ever: the child can't notice anything by itself
-    (tmp_path / "parent.py").write_text(PARENT)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    parent = subprocess.run(
-        [sys.executable, str(tmp_path / "parent.py"), str(tmp_path)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    parent = parent_of_a_child(tmp_path)
     assert parent.returncode == -signal.SIGKILL
     child, loaded = parent.stdout.split()
     assert loaded == "False"

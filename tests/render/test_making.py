@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -262,6 +263,7 @@ def test_one_reader_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def spying(self: making.FrameReader, path: str) -> Any:
         used.setdefault(id(self), set()).add(threading.get_ident())
+        time.sleep(0.002)  # or one thread might do all before the next is there
         return real(self, path)
 
     monkeypatch.setattr(making.FrameReader, "read", spying)

@@ -14,6 +14,7 @@ import pytest
 from tests.support.daemon import Diary
 from tests.support.dots import DotLocator, drop, photo
 
+from photodiary.archive import layout
 from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.darkroom.limits import DarkroomConfig
@@ -21,7 +22,7 @@ from photodiary.diary.photo import Digest, digest_of
 from photodiary.ledger import forgetting, photos, reels
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.run import doctor as doctoring
-from photodiary.run import keeping, once
+from photodiary.run import films, keeping, once
 from photodiary.run.doctor import Doctor, Finding
 from photodiary.run.lock import DaemonLock
 from photodiary.settings import Settings, load
@@ -113,6 +114,36 @@ def test_a_sound_diary_has_no_findings(patient: Patient) -> None:
     """Nothing is wrong with a diary that was never damaged, quick or not."""
     assert patient.examine() == [] == patient.examine(quick=True, alone=True)
     assert patient.mend() == {}
+
+
+def test_what_is_encoded_already_is_no_finding(patient: Patient) -> None:
+    """A segment that no film needs, or that is damaged, is nothing a person has to know of: films are proved when they are made, and segments can be
+    made again; what an interrupted run left beside them is told and removed."""
+    put(patient.root / layout.segment("0" * 64), b"of no film")
+    for segment in (patient.root / layout.SEGMENTS).glob("*.segment"):
+        old(segment).write_bytes(b"torn")
+    assert patient.examine() == [] == patient.examine(alone=True)
+    left = put(patient.root / layout.SEGMENTS / ".tmp-1", b"half a segment")
+    (finding,) = patient.examine()
+    assert (finding.kind, finding.file) == ("temporary", "segments/.tmp-1") and patient.mend() == {"segments/.tmp-1": "removed"}
+    assert not left.exists() and patient.examine() == []
+
+
+def test_further_films_are_looked_at_too(patient: Patient) -> None:
+    """A film of `[films.NAME]` that is gone or is not what was made is told by its name, and made again."""
+    config = patient.inbox.parent / "config.toml"
+    config.write_text(config.read_text() + '[films.month]\nof = "30 days"\n')
+    patient.settings = load(config)
+    assert patient.examine() == []
+    assert films.rendering_of(patient.settings, "me", patient.ledger, Archive(patient.root)).render(time.time()) is not None
+    month = patient.root / "films/month.mp4"
+    good = month.read_bytes()
+    assert patient.examine() == []
+    for damage, said in ((lambda: old(month).write_bytes(good.replace(b"isom", b"isok", 1)), "not those that were made"), (month.unlink, "it is missing")):
+        damage()  # type: ignore[no-untyped-call]
+        (finding,) = patient.examine()
+        assert (finding.kind, finding.file) == ("film", "films/month.mp4") and said in finding.what
+        assert patient.mend() == {"films/month.mp4": "made again"} and month.read_bytes() == good
 
 
 DAMAGE: dict[str, tuple[Callable[[Patient], object], str, str, str]] = {

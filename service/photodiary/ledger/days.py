@@ -17,7 +17,7 @@ DAY_STARTS = time(4)
 
 @dataclass(frozen=True, slots=True)
 class DayPhoto:
-    """One photo of a day.  to_check: a person is asked, whether it shows or not; other_take: another photo of the same moment shows."""
+    """One photo of a day.  to_check: a person is asked, whether it shows or not; other_take: another photo of the same moment, or day, shows instead."""
 
     sha256: Digest
     wall: datetime
@@ -30,7 +30,7 @@ class DayPhoto:
 
     @property
     def to_check(self) -> bool:
-        return self.stage is Stage.DOUBTFUL
+        return self.stage is Stage.DOUBTFUL and not self.other_take
 
     @property
     def day(self) -> date:

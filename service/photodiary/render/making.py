@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from photodiary.archive.store import Archive
 from photodiary.diary.reel import ReelPlan, Segment
 from photodiary.errors import RenderFailed, StorageTrouble
 from photodiary.render.blending import blend
+from photodiary.render.child import Made
 from photodiary.render.coding import headers
 from photodiary.render.dressing import Dresser
 from photodiary.render.film import compose, verify
@@ -28,15 +28,6 @@ from photodiary.render.segment import Pictures, encode, head_of, pack, unpack
 MOST_THREADS: Final = 8
 
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Made:
-    """A film that was made.  encoded: how many of its photos had to be."""
-
-    bytes: int
-    sha256: str
-    encoded: int
 
 
 class Making:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,12 +20,9 @@ from photodiary.diary.reel import ReelPlan
 from photodiary.diary.reel_style import ReelStyle
 from photodiary.ledger import reels
 from photodiary.ledger.store import Ledger
-from photodiary.render.child import render_in_child
+from photodiary.render.child import Made, render_in_child
 from photodiary.render.planning import Given, plan_of
 from photodiary.render.schedule import RenderConfig
-
-if TYPE_CHECKING:
-    from photodiary.render.making import Made
 
 log = structlog.get_logger()
 

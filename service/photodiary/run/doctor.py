@@ -197,24 +197,30 @@ class Doctor:
             return math.inf
 
     def film(self) -> list[Finding]:
-        """The newest film, decoded to its end."""
+        """The newest films: the main one decoded to its end, the others, which are of the same parts, byte by byte."""
+        paths = sorted(reels.newest_reels(self.ledger), key=lambda path: (path != layout.LATEST, path))
+        return [finding for path in paths if (finding := self._film(path)) is not None]
+
+    def _film(self, name: str) -> Finding | None:
         for look in range(LOOKS):
-            reel = reels.newest_reel(self.ledger)
+            reel = reels.newest_reel(self.ledger, name)
             if reel is None:
-                return []
+                return None
             path = self.archive.root / reel.path
             what = self._wrong_with_film(path, reel)
             if what is None:
-                return []
-            if reels.newest_reel(self.ledger) == reel and (self.alone or look == LOOKS - 1 or not _fresh(path)):
-                return [Finding("film", reel.path, f"the film is not whole: {what}", "`photodiary doctor --fix` makes it again")]
+                return None
+            if reels.newest_reel(self.ledger, name) == reel and (self.alone or look == LOOKS - 1 or not _fresh(path)):
+                return Finding("film", reel.path, f"the film is not whole: {what}", "`photodiary doctor --fix` makes it again")
             time.sleep(SECOND_LOOK_S)  # its row is written right after the film is in its place
-        return []
+        return None
 
     def _wrong_with_film(self, path: Path, reel: reels.ReelRow) -> str | None:
         if not path.exists():
             return "it is missing"
-        what = checking.whole(path, reel.frames, lambda done: self.show(f"film: {done:,} photos"))
+        what = None
+        if reel.path == layout.LATEST or reel.sha256 is None:
+            what = checking.whole(path, reel.frames, lambda done: self.show(f"film: {done:,} photos"))
         try:
             same = reel.sha256 is None or shelf.digest_of_file(self.archive, reel.path) == reel.sha256
         except OSError as error:
