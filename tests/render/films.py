@@ -18,7 +18,7 @@ from photodiary.archive import layout
 from photodiary.archive.store import Archive
 from photodiary.diary.photo import digest_of
 from photodiary.diary.reel import Cell, Coding, ReelPlan, chain
-from photodiary.render.child import Made
+from photodiary.render.made import Made
 from photodiary.render.making import Making
 
 WIDTH, HEIGHT = 64, 80

@@ -27,7 +27,7 @@ from photodiary.ledger import photos, reels
 from photodiary.ledger.photos import NewPhoto
 from photodiary.ledger.store import Ledger
 from photodiary.render import rendering as room
-from photodiary.render.child import Made
+from photodiary.render.made import Made
 from photodiary.render.making import Making
 from photodiary.render.rendering import Rendering, clock
 

@@ -184,9 +184,7 @@ def chain(cells: Sequence[Cell], digests: Sequence[str], coding: Coding) -> tupl
     starts = seams(digests)
     ends = [*starts[1:], len(cells)]
     fading = coding.crossfade > 0
-    return tuple(
-        Segment(tuple(cells[start:end]), coding, cells[end] if fading and end < len(cells) else None) for start, end in zip(starts, ends, strict=True)
-    )
+    return tuple(Segment(tuple(cells[start:end]), coding, cells[end] if fading and end < len(cells) else None) for start, end in zip(starts, ends, strict=True))
 
 
 def shares(spans: Sequence[Fraction]) -> tuple[tuple[int, int], ...]:

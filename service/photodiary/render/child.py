@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -21,6 +20,7 @@ from typing import Final
 
 from photodiary.diary.reel import ReelPlan
 from photodiary.errors import PhotodiaryError, RenderFailed, RenderStopped
+from photodiary.render.made import Made
 
 POLL_SECONDS: Final = 0.2
 """How long a stop may go unnoticed."""
@@ -29,15 +29,6 @@ JOIN_SECONDS: Final = 5.0
 """How long a killed child may take to go; one that hangs in a dead disk takes longer, and is left to the system."""
 
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Made:
-    """A film that was made.  encoded: how many of its photos had to be.  Here, so that who hears of it loads nothing that makes films."""
-
-    bytes: int
-    sha256: str
-    encoded: int
 
 
 def _unheard(done: int) -> None:

@@ -17,11 +17,11 @@ from photodiary.archive.store import Archive
 from photodiary.diary.reel import ReelPlan, Segment
 from photodiary.errors import RenderFailed, StorageTrouble
 from photodiary.render.blending import blend
-from photodiary.render.child import Made
 from photodiary.render.coding import headers
 from photodiary.render.dressing import Dresser
 from photodiary.render.film import compose, verify
 from photodiary.render.grading import grade
+from photodiary.render.made import Made
 from photodiary.render.reading import FrameReader
 from photodiary.render.segment import Pictures, encode, head_of, pack, unpack
 

@@ -20,7 +20,8 @@ from photodiary.diary.reel import ReelPlan
 from photodiary.diary.reel_style import ReelStyle
 from photodiary.ledger import reels
 from photodiary.ledger.store import Ledger
-from photodiary.render.child import Made, render_in_child
+from photodiary.render.child import render_in_child
+from photodiary.render.made import Made
 from photodiary.render.planning import Given, plan_of
 from photodiary.render.schedule import RenderConfig
 
