@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from photodiary import __version__
-from photodiary.archive import drop, films, layout
+from photodiary.archive import drop, films, layout, segments
 from photodiary.archive.reserve import beginning, short_of
 from photodiary.archive.store import Archive
 from photodiary.diary.eyes import REASONS
@@ -57,10 +57,10 @@ def _diary(name: str, settings: Settings, kin: str, model: str | None) -> dict[s
         "name": name, "inbox": str(diary.inbox), "archive": str(diary.archive), "running": holder(diary.archive) is not None,
         "photos": {"total": 0, **stages, "held": 0, "ignored": 0, "forgotten": 0, "duplicates": 0, "in_film": 0, "other_takes": 0, "days": 0},
         "labels": {"placed": 0, "confirmed": 0}, "asked": 0, "film_missing": [], "not_in_film": [], "reel": None, "films": [], "canvas": None,
-        "disk": {"originals": 0, "frames": 0, "films": 0}, "last_scan": None, "last_error": None, "_notes": {},
+        "disk": {"originals": 0, "frames": 0, "films": 0, "segments": 0}, "last_scan": None, "last_error": None, "_notes": {},
         "likeness": {"trusted": 0, "needed": LIKENESS_NEEDS, "used": False}, "judged_by_others": 0,
     }  # fmt: skip
-    answer["disk"]["films"] = films.size(diary.archive)
+    answer["disk"].update(films=films.size(diary.archive), segments=segments.size(diary.archive))
     dropped = _dropped(diary.archive)
     answer["photos"]["held"] = len(dropped)
     if not (diary.archive / FILE).exists():
