@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 BROWSER := .venv/.browser# what the tests of the page need beside: a Chromium and what drives it
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder# many tests wait for a daemon; more at once would disturb each other
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder# most wait for a daemon; the longest files come first
 
 .PHONY: install demo test check format
 

@@ -88,6 +88,10 @@ def test_segments_go_after_old_films(archive: Path, disk: Disk) -> None:
     disk.leave(MB)
     reserve.room_for(MB // 4, PHOTOS)
     assert segments.known(archive) == {f"{number:064x}" for number in (1, 2)}
+    disk.leave(MB // 2)
+    with pytest.raises(StorageTrouble):
+        reserve.room_for(MB, FILM, {f"{2:064x}"})
+    assert segments.known(archive) == {f"{2:064x}"}, "what a film is made of does not go for it"
     disk.leave(0)
     with pytest.raises(StorageTrouble):
         reserve.room_for(3 * MB, PHOTOS)

@@ -33,7 +33,8 @@ from photodiary.ledger import photos, reels
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 
-CONFIG = QUICK.replace('canvas = "320x320 eyes 30% apart at 44%"', 'canvas = "540x676 eyes 28% apart at 42%"')
+# The film's pictures are compared with frames, whose light the film would even out.
+CONFIG = QUICK.replace('canvas = "320x320 eyes 30% apart at 44%"', 'canvas = "540x676 eyes 28% apart at 42%"').replace("[film]", "[film]\neven_out = false")
 PLAIN = ["plain0", "plain1", "plain2", "plain3", "plain4", "plain5", "plain6", "plain7"]
 READY = "window.photodiary?.asking?.stage.matrix !== undefined"
 LAYERS = "window.photodiary.asking.stage.layers"

@@ -11,7 +11,7 @@ from photodiary.diary.canvas import Canvas, similarity
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Stage, digest_of
 from photodiary.errors import IllegalMove
-from photodiary.ledger import photos, reels, summary
+from photodiary.ledger import photos, picks, reels, summary
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 
@@ -328,6 +328,16 @@ def test_whatever_changes_a_film_changes_its_state(ledger: Ledger, take_in: Take
     measure(ledger, first, "[0, 0, 0]")
     noticed()
     reels.publish_reel(ledger, reel(2, 40.0))
+    noticed()
+    reels.still_shows(ledger, "films/latest.mp4", 50.0)
+    noticed()
+    assert reels.newest_reel(ledger) == reel(2, 50.0)
+    picks.adopt(ledger, "day")
+    noticed()
+    aside = again(ledger, second if again(ledger, first).in_film else first)
+    assert not aside.in_film and aside.frame is not None
+    photos.append_sighting(ledger, aside, Sighting("placed", EYES, None), Stage.LOCATED, doubtful=False, reason=None, now=0.0)
+    publish(ledger, again(ledger, aside), now=60.0)  # another film may show every photo
     noticed()
     with ledger.write() as db:
         photos.move(db, again(ledger, first), Stage.EXCLUDED, reason="excluded")

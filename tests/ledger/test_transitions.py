@@ -96,3 +96,5 @@ def test_nothing_names_a_photo_that_is_forgotten(ledger: Ledger, film: list[str]
     forgetting.wipe(ledger, [gone], 6.0)
     assert f"_{gone[:16]}_".encode() not in ledger.path.read_bytes()
     assert set(transitions.known(ledger)) == {(c, c)}
+    transitions.keep(ledger, {(b, b): STILL, (a, a): STILL})  # it was just being looked at a second time
+    assert set(transitions.known(ledger)) == {(a, a), (c, c)}

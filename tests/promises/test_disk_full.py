@@ -46,7 +46,7 @@ SWITCHES = (
         "the second copy of the film",
         "test_a_film_is_made_only_where_its_second_copy_has_room",
         "render/rendering.py",
-        "self.reserve.room_for(self._size(plan, newest), FILM)",
+        "self.reserve.room_for(self._size(plan, newest), FILM, needed)",
         "pass",
     ),
     Switch(

@@ -43,7 +43,7 @@ SWITCHES = (
     Switch("thinning out old films", "test_films_of_earlier_days_stay_for_a_while", "archive/films.py",
            "for path in films[: max(0, len(films) - most)]:", "for path in ():"),
     Switch("thinning out segments", "test_films_of_earlier_days_stay_for_a_while", "render/rendering.py",
-           "segments.thin_out(self.archive.root, {", "len({"),
+           "segments.thin_out(self.archive.root, needed)", "len(needed)"),
     Switch("the film's checksum", LOOKED_AT, "run/doctor.py",
            "same = reel.sha256 is None or shelf.digest_of_file(self.archive, reel.path) == reel.sha256", "same = True"),
     Switch("decoding the whole film", LOOKED_AT, "run/doctor.py",

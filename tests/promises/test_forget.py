@@ -22,7 +22,7 @@ SWITCHES = (
     Switch("erasing its files", TEST, "run/deciding.py", "archive.erase(digest)", "archive.sweep_rooms()"),
     Switch("emptying the log and writing the database anew", TEST, "ledger/store.py", 'self._db.execute("VACUUM")', "return"),
     Switch("removing older films", TEST, "archive/store.py", "if str(path.relative_to(self.root)) not in keep:", "if not keep:"),
-    Switch("removing the segments that show it", TEST, "render/rendering.py", "segments.thin_out(self.archive.root, {", "len({"),
+    Switch("removing the segments that show it", TEST, "render/rendering.py", "segments.thin_out(self.archive.root, needed)", "len(needed)"),
     Switch("removing copies of the ledger", TEST, "ledger/store.py", "                    copy.unlink()", "                    copy.stat()"),
     Switch("ignoring it in the inbox", TEST, "inbox/intake.py", "if known is None and forgetting.is_forgotten(self.ledger, digest):", "if False:"),
 )

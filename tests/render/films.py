@@ -21,7 +21,7 @@ from photodiary.diary.reel import Cell, Coding, ReelPlan, chain
 from photodiary.render.made import Made
 from photodiary.render.making import Making
 
-WIDTH, HEIGHT = 64, 80
+WIDTH, HEIGHT = 96, 120
 SMALL = Coding(WIDTH, HEIGHT, WIDTH, HEIGHT, preset="ultrafast")
 SAMPLING = {"420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, "444": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444}
 TICKS = 1000

@@ -162,7 +162,7 @@ def progress(done):
 if __name__ == "__main__":
     root = Path(sys.argv[1])
     cells = [Cell(f"frames/{name}.jpg") for name in ("000", "001", "001", *(sys.argv[2:] or ["stuck"]))]
-    plan = ReelPlan(chain(cells, ["d", "c", "b", "e"], Coding(64, 80, 64, 80)), 12000, (1000,) * 4, (1,) * 4)
+    plan = ReelPlan(chain(cells, ["d", "c", "b", "e"], Coding(96, 120, 96, 120)), 12000, (1000,) * 4, (1,) * 4)
     made = render_in_child(plan, root, root / "film", progress=progress, should_stop=lambda: False)
     print(made.encoded, *(module for module in ("av", "numpy", "photodiary.render.making") if module in sys.modules))
 """

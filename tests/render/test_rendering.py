@@ -180,6 +180,34 @@ def test_another_style_is_another_film_and_the_old_one_stays_till_then(house: Ho
     assert reel is not None and (reel.pace, reel.seconds) == (20.0, 1.5)
 
 
+def test_a_film_that_cannot_be_made_holds_up_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are made, and what they no longer need goes; one that shows the same is noted as looked at, not once more."""
+    house.take_in(range(COUNT))
+    house.render(MAIN, MONTH, YEARS)
+    house.leave_out(30)
+    really = room.render_in_child
+
+    def unlucky(plan: ReelPlan, *given: Any, **more: Any) -> Made:
+        if len(plan.frames) == 19:
+            raise BrokenFilm("broken")
+        return really(plan, *given, **more)
+
+    monkeypatch.setattr(room, "render_in_child", unlucky)
+    for _ in range(2):
+        with pytest.raises(BrokenFilm):
+            house.render()
+        assert house.shown() == [*range(30), *range(31, COUNT)] and house.shown("year-2024") == [*range(12, 30), *range(31, COUNT)]
+        assert house.shown("month") == list(range(20, COUNT)) and house.needed() <= segments.known(house.root)
+    with house.ledger.read() as db:
+        noted = dict(db.execute("SELECT path, count(*) FROM reels GROUP BY path").fetchall())
+    assert noted == {MAIN_FILM: 2, "films/month.mp4": 1, "films/year-2023.mp4": 1, "films/year-2024.mp4": 2}
+    reel = reels.newest_reel(house.ledger)
+    assert reel is not None and reel.rendered_at == house.now
+    house.render(forgetting=True)  # the old one may show what must not be seen any more
+    assert house.films == ["latest.mp4", "year-2023.mp4", "year-2024.mp4"] and house.rendering.stale()
+    assert segments.known(house.root) <= {segment.fingerprint for film in house.rendering.plans() for segment in film.plan.segments}
+
+
 def test_a_person_looks_up_which_photo_is_on_the_screen(house: House) -> None:
     """Where photos are not shown equally long the ledger knows when each is first seen; else their number says it."""
     house.take_in(range(8))
@@ -228,7 +256,7 @@ def test_room_is_asked_for_what_is_new(house: House, monkeypatch: pytest.MonkeyP
     """The second copy of the film and the segments that are not there yet must fit on the disk; without room nothing is begun."""
     house.take_in(range(30))
     asked: list[int] = []
-    monkeypatch.setattr(Reserve, "room_for", lambda self, size, purpose: asked.append(size))
+    monkeypatch.setattr(Reserve, "room_for", lambda self, size, purpose, spare: asked.append(size))
     house.rendering = replace(house.rendering, reserve=Reserve(house.root, DiskConfig()))
     house.render()
     house.take_in(range(30, 31))
@@ -240,7 +268,7 @@ def test_room_is_asked_for_what_is_new(house: House, monkeypatch: pytest.MonkeyP
     frames = sum((house.root / frame(number)).stat().st_size for number in range(30))
     assert first == frames and 1.25 < little / everything * 2.25 < 2
 
-    def full(self: Reserve, size: int, purpose: object) -> None:
+    def full(self: Reserve, size: int, purpose: object, spare: object) -> None:
         raise StorageTrouble("no room")
 
     monkeypatch.setattr(Reserve, "room_for", full)

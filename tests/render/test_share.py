@@ -125,6 +125,19 @@ def test_a_disk_that_refuses_is_told(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def test_one_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    """A person presses Ctrl-C while it is being made: neither a copy nor a part of one stays."""
+
+    def enough(words: str) -> None:
+        if words.startswith("making it"):
+            raise KeyboardInterrupt
+
+    path = film(tmp_path / "film.mp4", [4] * 60)
+    with pytest.raises(KeyboardInterrupt):
+        make(path, tmp_path / "small.mp4", path.stat().st_size // 3, enough)
+    assert [found.name for found in tmp_path.iterdir()] == ["film.mp4"]
+
+
 def test_a_newer_film_may_take_its_place_meanwhile(tmp_path: Path) -> None:
     """The copy is of the film that was there when it was begun, wholly; how far it is can be heard."""
     whole, newer = film(tmp_path / "whole.mp4", [5] * 24), film(tmp_path / "newer.mp4", [5] * 3)

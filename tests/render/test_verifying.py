@@ -71,7 +71,7 @@ SHORTER, LONGER = plan_of(range(COUNT - 1)), plan_of(range(COUNT + 1))
     [
         (lambda plan: SHORTER, "it has 26 pictures instead of 25"),
         (lambda plan: LONGER, "it has 26 pictures instead of 27"),
-        (lambda plan: plan_of(range(COUNT), coding=Coding(80, 64, WIDTH, HEIGHT)), "it is 64 x 80 pixels large"),
+        (lambda plan: plan_of(range(COUNT), coding=Coding(80, 64, WIDTH, HEIGHT)), "it is 96 x 120 pixels large"),
         (lambda plan: plan_of(range(COUNT), coding=replace(SMALL, codec="h265")), "it is not H265"),
         (lambda plan: plan_of(range(COUNT), 13), "its clock is another one"),
         (lambda plan: replace(plan, ticks=(999, *plan.ticks[1:])), "its pictures are not at their times"),

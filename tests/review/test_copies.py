@@ -33,6 +33,7 @@ def test_every_film_is_listed_and_plays(visitor: Visitor, films: Path) -> None:
     assert 'href="/diary/me/film?name=year-2024"' in page and "year 2024" in page and "gone" not in page and "2024-01-01" not in page
     further = visitor.get("/diary/me/film?name=year-2024").text
     assert 'src="/diary/me/film.mp4?name=year-2024&amp;v=yyyyyyyyyyyy"' in further and "<h1>year 2024</h1>" in further and 'href="/diary/me/film"' in further
+    assert ' poster="' in page and ' poster="' not in further, "the newest photo need not be one of that film"
     index = visitor.get("/diary/me/film.json?name=year-2024").json()
     assert (index["frames"], index["version"]) == (3, "y" * 12) and len(index["photos"]) == 8
     (films / "year-2024.mp4").write_bytes(b"another film")

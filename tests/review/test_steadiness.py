@@ -64,6 +64,9 @@ def settle(house: Any, assessing: Assessing) -> int:
 def test_a_film_is_measured_pair_by_pair_and_told(house: Any, folder: Path, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A little in each step; then page and `status` tell it in sentences, and every pair that is named links to both photos' pages."""
     config = folder / "config.toml"
+    with house.ledger.write() as db:  # as if it had not been measured when it was made
+        db.execute("DELETE FROM transitions")
+        db.execute("UPDATE reels SET quality = NULL")
     assert gather(load(config))["diaries"][0]["reel"]["quality"] is None and "How steady" not in visitor.get("/diary/me/film").text
     monkeypatch.setattr(quality, "BUDGET_S", 0.0)
     assessing = Assessing()

@@ -93,6 +93,10 @@ def test_a_dry_run_tells_what_it_costs_then(folder: Path, tmp_path: Path, monkey
     said = forecast()
     assert f"{PHOTOS + 1} photos at 8 a second" in said and "to 2024-03-29, because it has new photos or new frames" in said
     costs(said)
+    config.write_text(text.replace('pick = "all"', 'pick = "month"'))
+    said = forecast()
+    assert said.startswith("films/latest.mp4: 1 photos at 8 a second")
+    costs(said)
 
 
 def test_a_diary_without_frames_has_no_film(tmp_path: Path) -> None:

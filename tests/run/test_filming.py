@@ -73,3 +73,19 @@ def test_films_are_planned_only_when_something_has_changed(tmp_path: Path) -> No
     reels.publish_reel(ledger, reels.ReelRow(MAIN_FILM, 3, 0.25, "e" * 64, 1000, 200.0))
     assert [filming.due(house) for _ in range(5)] == [207.0] * 5 and projector.asked == 2
     ledger.close()
+
+
+def test_while_older_frames_are_measured_films_are_planned_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each few of them change the light of those beside them: nothing is planned before another film would be made, however often that is asked."""
+    ledger, projector, now = Ledger(tmp_path), Projector(), time.time()
+    house: Any = SimpleNamespace(name="me", ledger=ledger, zone=ZoneInfo("UTC"), rendering=projector)
+    filming = Filming(RenderConfig(at_latest_s=600), lambda: None)
+    monkeypatch.setattr("photodiary.run.filming.looks.waiting", lambda _: 1000)
+    reels.publish_reel(ledger, reels.ReelRow(MAIN_FILM, 3, 0.25, "f" * 64, 1000, now))
+    assert filming.due(house) == now + 600 and projector.asked == 0
+    reels.publish_reel(ledger, reels.ReelRow(MAIN_FILM, 3, 0.25, "f" * 64, 1000, now - 601))
+    assert filming.due(house) is None and projector.asked == 1
+    projector.is_stale = True
+    reels.publish_reel(ledger, reels.ReelRow(MAIN_FILM, 3, 0.25, "f" * 64, 1000, now - 602))
+    assert filming.due(house) == now - 2 and projector.asked == 2
+    ledger.close()

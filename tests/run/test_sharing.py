@@ -84,7 +84,7 @@ def test_a_diary_has_the_films_that_are_configured(diary: Diary) -> None:
 def test_a_wish_may_be_for_one_film(tmp_path: Path) -> None:
     """The service makes only the film that `render --film` wished for; but all of them when a photo is to be forgotten, which each of them may show."""
     ledger, asked = Ledger(tmp_path), list[object]()
-    rendering = SimpleNamespace(render=lambda now, *, full, only, progress: asked.append((full, only)), stale=lambda: False)
+    rendering = SimpleNamespace(render=lambda now, *, full, only, forgetting, progress: asked.append((full, only, forgetting)), stale=lambda: False)
     house: Any = SimpleNamespace(name="me", ledger=ledger, archive=Archive(tmp_path), zone=ZoneInfo("UTC"), rendering=rendering)
     filming = Filming(RenderConfig(), lambda: None)
     for forgotten in (False, True):
@@ -94,7 +94,7 @@ def test_a_wish_may_be_for_one_film(tmp_path: Path) -> None:
         number = wishes.make(ledger, "render", {"full": True, "only": "days"}, 1.0)
         assert filming.step(house) == (True, False)
         assert wishes.get(ledger, number).outcome is not None
-    assert asked == [(True, "days"), (True, None)] and wishes.get(ledger, wished).outcome == {"photos": 1}
+    assert asked == [(True, "days", False), (True, None, True)] and wishes.get(ledger, wished).outcome == {"photos": 1}
     ledger.close()
 
 
@@ -146,6 +146,16 @@ def test_what_was_forgotten_meanwhile_is_not_shared(diary: Diary, monkeypatch: p
     with pytest.raises(Transient, match="call again"):
         sharing.small_copy(load(diary.config), "me", None, 16_000_000, None if out is None else diary.folder / out, lambda words: None)
     assert not path_of(diary, "share").exists() and not (diary.folder / "send.mp4").exists()
+
+
+def test_while_a_photo_is_being_forgotten_nothing_is_shared(diary: Diary) -> None:
+    """The film that is there shows it still, and a copy of that would outlive the forgetting."""
+    ledger = Ledger(diary.archive)
+    forgetting.wish(ledger, [digest_of(b"photo")], 1.0)
+    ledger.close()
+    with pytest.raises(Transient, match="just being forgotten"):
+        sharing.small_copy(load(diary.config), "me", None, 16_000_000, None, lambda words: None)
+    assert not path_of(diary, "share").exists()
 
 
 def test_poster_and_sheet_are_new_files(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:

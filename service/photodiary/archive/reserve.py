@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,18 +62,19 @@ class Reserve:
     config: DiskConfig
     troubles: dict[str, str] = field(default_factory=dict)  # what has stopped, with the sentence it stopped with
 
-    def room_for(self, size: int, purpose: tuple[str, float]) -> None:
+    def room_for(self, size: int, purpose: tuple[str, float], spare: Collection[str] = ()) -> None:
         """Return when `size` bytes may be written for a purpose: the reserve, or its part that the purpose respects, is still free afterwards.
 
         Old films and leftovers are removed for it.  What has stopped goes on only when a quarter more than the reserve is free, so that it does
-        not stop again at once.  Raises StorageTrouble, with the same sentence while nothing has changed.
+        not stop again at once.  spare: fingerprints of segments that must not go for it.
+        Raises StorageTrouble, with the same sentence while nothing has changed.
         """
         what, part = purpose
         try:
             free, kept = _free_and_kept(self.root, self.config)
             wanted = size + int(kept * part * (AGAIN if what in self.troubles else 1.0))
             if free < wanted:
-                free = self._made(wanted)
+                free = self._made(wanted, spare)
         except OSError as error:
             raise StorageTrouble(f"{self.root}: the archive cannot be used: {error.strerror}") from error
         if free < wanted:
@@ -90,13 +91,21 @@ class Reserve:
         except OSError:
             return  # whoever needs the disk next tells
 
-    def _made(self, wanted: int) -> int:
+    def _made(self, wanted: int, spare: Collection[str] = ()) -> int:
         """Remove what can be made again, one after the other, until so much is free.  Returns how much is."""
         for path in self._expendable():
             path.unlink(missing_ok=True)
             log.info(f"{path} removed, the disk is nearly full", code="disk.tidied")
             if self._free() >= wanted:
+                return self._free()
+        gone = 0
+        for path in segments.files(self.root, spare):
+            path.unlink(missing_ok=True)
+            gone += 1
+            if self._free() >= wanted:
                 break
+        if gone:
+            log.info(f"{gone:,} parts of films in {self.root / layout.SEGMENTS} removed, the disk is nearly full", code="disk.tidied")
         return self._free()
 
     def _expendable(self) -> Iterator[Path]:
@@ -106,7 +115,6 @@ class Reserve:
             if path.is_file() and time.time() - path.stat().st_mtime > LEFT_OVER_S:
                 yield path
         yield from films.old(self.root)
-        yield from segments.files(self.root)
 
     def _free(self) -> int:
         return _free_and_kept(self.root, self.config)[0]

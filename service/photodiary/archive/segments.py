@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,9 +32,9 @@ def remove_all(root: Path) -> int:
     return _remove(root, known(root))
 
 
-def files(root: Path) -> list[Path]:
-    """All of them, by name."""
-    return [root / layout.SEGMENTS / name for name in sorted(_names(root))]
+def files(root: Path, but: Collection[str] = ()) -> list[Path]:
+    """All of them, by name.  but: without those with these fingerprints."""
+    return [root / layout.segment(fingerprint) for fingerprint in sorted(known(root).difference(but))]
 
 
 def size(root: Path) -> int:

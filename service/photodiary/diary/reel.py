@@ -29,6 +29,9 @@ CALM: Final = 30
 QUICK: Final = 60
 """Pictures a second that the encoder's limits are made for, whatever the pace, so that another pace encodes nothing anew."""
 
+SMALLEST_H265: Final = 96
+"""Pixels of the shorter side: of smaller pictures x265 makes another film each time (seen at 64 x 80)."""
+
 LONGEST_RUN: Final = 15
 """Pictures in a row that show one photo and refer to others, before one comes that others may refer to."""
 
@@ -82,6 +85,8 @@ class Coding:
         for side, pixels in (("width", self.width), ("height", self.height)):
             if pixels < 16 or pixels % 2:
                 raise ValueError(f"{side} must be an even number of at least 16 pixels, not {pixels}.")
+        if self.codec == "h265" and min(self.width, self.height) < SMALLEST_H265:
+            raise ValueError(f"a film in H.265 must be at least {SMALLEST_H265} pixels wide and high; choose another size or h264.")
 
     def told(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]

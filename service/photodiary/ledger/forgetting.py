@@ -38,9 +38,18 @@ def is_forgotten(ledger: Ledger, digest: Digest) -> bool:
 def starting_with(ledger: Ledger, digits: str) -> int:
     """How many forgotten photos' digests start so."""
     with ledger.read() as db:
-        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'forgotten'").fetchone() is None:
-            return 0  # a reader met a diary that no program since has opened for writing
-        return int(db.execute("SELECT count(*) FROM forgotten WHERE substr(sha256, 1, ?) = ?", (len(digits), digits)).fetchone()[0])
+        return 0 if not _known(db) else int(db.execute("SELECT count(*) FROM forgotten WHERE substr(sha256, 1, ?) = ?", (len(digits), digits)).fetchone()[0])
+
+
+def under_way(ledger: Ledger) -> bool:
+    """Whether a photo is to be forgotten that a film may still show."""
+    with ledger.read() as db:
+        return _known(db) and db.execute("SELECT 1 FROM forgotten WHERE done_at IS NULL LIMIT 1").fetchone() is not None
+
+
+def _known(db: Connection) -> bool:
+    """A reader may meet a diary that no program since has opened for writing."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'forgotten'").fetchone() is not None
 
 
 def to_erase(ledger: Ledger) -> Digest | None:

@@ -153,7 +153,7 @@ def film_photos(ledger: Ledger, canvas_id: int, pick: str | None = None) -> list
         tone, joined = ("looks.tone", looks.JOINED) if looks.known(db) else ("NULL", "")
         rows = db.execute(
             f"SELECT sha256, photos.frame, taken_wall, {tone}, matrix, width, height FROM photos {joined}"
-            f" WHERE {takes.shows(db, pick=pick)} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}",
+            f" WHERE {takes.shows(db, pick=pick if looks.known(db) else None)} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}",
             (canvas_id,),
         ).fetchall()
     tones, matrices = _parsed([row[3] for row in rows]), _parsed([row[4] for row in rows])
@@ -212,12 +212,15 @@ def film_news(ledger: Ledger) -> FilmNews:
 
 
 def film_state(ledger: Ledger) -> tuple[float, ...]:
-    """Numbers that change with whatever a film is planned from; far cheaper than planning it."""
+    """Numbers that change with whatever a film is planned from; far cheaper than planning it.  A further film may show what the main one keeps aside."""
     with ledger.read() as db:
         shown = db.execute(f"SELECT count(*), total(framed_at), total(photos.id) FROM photos WHERE {takes.shows(db)}").fetchone()
-        others = db.execute("SELECT (SELECT max(id) FROM verdicts), (SELECT max(id) FROM canvases), (SELECT max(id) FROM reels)").fetchone()
+        framed = db.execute(f"SELECT count(*), total(framed_at) FROM photos WHERE {COULD_SHOW}").fetchone()
+        others = db.execute(
+            "SELECT (SELECT max(id) FROM verdicts), (SELECT max(id) FROM canvases), (SELECT max(id) FROM reels), (SELECT max(rendered_at) FROM reels)"
+        ).fetchone()
         measured = db.execute("SELECT count(*) FROM looks").fetchone() if looks.known(db) else (0,)
-    return *shown, *(number or 0 for number in others), *measured
+    return *shown, *framed, *(number or 0 for number in others), *measured
 
 
 def publish_reel(ledger: Ledger, reel: ReelRow, shows: Sequence[str] = (), segments: Sequence[str] = (), starts: Sequence[float] = ()) -> None:
@@ -233,6 +236,12 @@ def publish_reel(ledger: Ledger, reel: ReelRow, shows: Sequence[str] = (), segme
                 json.dumps(list(starts)) if starts else None, reel.pace,
             ),
         )  # fmt: skip
+
+
+def still_shows(ledger: Ledger, path: str, now: float) -> None:
+    """The newest film of a path would not be another one by now."""
+    with ledger.write() as db:
+        db.execute("UPDATE reels SET rendered_at = ? WHERE id = (SELECT max(id) FROM reels WHERE path = ?)", (now, path))
 
 
 def film_gone(ledger: Ledger, path: str) -> None:

@@ -34,7 +34,10 @@ def known(ledger: Ledger) -> dict[Pair, Measured]:
 
 
 def keep(ledger: Ledger, found: Mapping[Pair, Measured]) -> None:
+    """What was measured; nothing of a photo looked at twice that was forgotten, or has another frame, since."""
     with ledger.write() as db:
+        gone = [pair for pair in found if pair[0] == pair[1] and db.execute("SELECT 1 FROM photos WHERE frame = ?", pair[:1]).fetchone() is None]
+        found = {pair: made for pair, made in found.items() if pair not in gone}
         db.executemany("INSERT OR REPLACE INTO transitions (before, after, measured) VALUES (?, ?, ?)", [(*pair, made.text()) for pair, made in found.items()])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from photodiary.archive.store import Archive, trouble
 from photodiary.diary.filmset import FilmWish, parts
 from photodiary.diary.reel import ReelPlan
 from photodiary.diary.reel_style import ReelStyle
+from photodiary.errors import BrokenFilm, PhotodiaryError, RenderFailed, StorageTrouble
 from photodiary.ledger import reels
 from photodiary.ledger.store import Ledger
 from photodiary.render.child import render_in_child
@@ -72,23 +73,32 @@ class Rendering:
 
     def stale(self) -> bool:
         """Whether another film should be there than is, although no new frame came: the style changed, or a photo left."""
-        planned = self.plans()
-        there = reels.newest_reels(self.ledger)
-        if not planned:
-            return False
-        return {film.path: film.plan.fingerprint for film in planned} != {path: reel.fingerprint for path, reel in there.items()}
+        wanted = {film.path: film.plan.fingerprint for film in self.plans()}
+        there = {path: reel.fingerprint for path, reel in reels.newest_reels(self.ledger).items() if path in wanted or path != layout.LATEST}
+        return bool(wanted) and wanted != there
 
-    def render(self, now: float, *, full: bool = False, only: str | None = None, progress: Callable[[int], None] = _unheard) -> reels.ReelRow | None:
+    def render(
+        self, now: float, *, full: bool = False, only: str | None = None, forgetting: bool = False, progress: Callable[[int], None] = _unheard
+    ) -> reels.ReelRow | None:
         """Make the films and publish each by rename; an old one stays playable until then, and where it shows the same it stays.
 
-        full: encode everything anew.  only: the name of one film.  Returns the newest main film, None without any frame.
+        full: encode everything anew.  only: the name of one film.  forgetting: old films may show what must not be seen any more: a further one that
+        cannot be made anew now goes, until it can.  Returns the newest main film, None without any frame.
         Raises RenderFailed, RenderStopped, BrokenFilm, FrameBroken, StorageTrouble.
         """
-        planned = self.plans()
+        planned, failed = self.plans(), list[PhotodiaryError]()
         for film in planned:
             if only in (None, film.name):
-                self._make(film, now, full, progress)
+                try:
+                    self._make(film, now, full, progress)
+                except (RenderFailed, BrokenFilm, StorageTrouble) as error:  # one that cannot be made does not hold up the others
+                    if forgetting and film.path != layout.LATEST:
+                        self._gone(film.path)
+                    else:
+                        failed.append(error)
         self._tidy(planned)
+        if failed:
+            raise failed[0]
         return reels.newest_reel(self.ledger) if planned else None
 
     def _planned(self, wanted: tuple[FilmWish, ...]) -> Iterator[Planned]:
@@ -98,8 +108,8 @@ class Rendering:
         there, found = reels.newest_reels(self.ledger), dict[str, list[reels.FilmPhoto]]()
         for wish in wanted:
             pick = wish.style.pick
-            if pick not in found:  # what the main film shows is noted in the diary, for all who ask
-                found[pick] = reels.film_photos(self.ledger, row.id, None if pick == self.films[0].style.pick else pick)
+            if pick not in found:
+                found[pick] = reels.film_photos(self.ledger, row.id, pick)
             photos = found[pick]
             for part in parts(wish.of, [photo.wall.date() for photo in photos]):
                 path = f"{layout.FILMS}/{wish.file(part.name)}"
@@ -110,10 +120,11 @@ class Rendering:
     def _make(self, film: Planned, now: float, full: bool, progress: Callable[[int], None]) -> None:
         plan, newest, path = film.plan, reels.newest_reel(self.ledger, film.path), self.archive.root / film.path
         if newest is not None and newest.fingerprint == plan.fingerprint and not full and path.exists():
-            self._note(replace(newest, rendered_at=now), plan)
+            reels.still_shows(self.ledger, film.path, now)
             return
         if self.reserve is not None:
-            self.reserve.room_for(self._size(plan, newest), FILM)
+            needed = {segment.fingerprint for segment in plan.segments}
+            self.reserve.room_for(self._size(plan, newest), FILM, needed)
         started = time.monotonic()
         temporary = self.archive.temporary(".mp4")
         try:
@@ -142,12 +153,21 @@ class Rendering:
         paths = {film.path for film in planned}
         for path in reels.newest_reels(self.ledger).keys() - paths:
             if path != layout.LATEST:
-                self.archive.remove(path)
-                reels.film_gone(self.ledger, path)
+                self._gone(path)
         if planned:
-            segments.thin_out(self.archive.root, {segment.fingerprint for film in planned for segment in film.plan.segments})
+            needed = {segment.fingerprint for film in planned for segment in film.plan.segments}
+            for path in reels.newest_reels(self.ledger):  # what a film is made of that could not be made anew, for when that look comes back
+                needed.update(reels.segments_of_newest(self.ledger, path))
+            segments.thin_out(self.archive.root, needed)
         else:
             segments.remove_all(self.archive.root)
+
+    def _gone(self, path: str) -> None:
+        try:
+            self.archive.remove(path)
+        except OSError as error:
+            raise trouble(self.archive.root / path, error) from error
+        reels.film_gone(self.ledger, path)
 
     def _tell(self, reel: reels.ReelRow, path: Path, made: Made, seconds: float) -> None:
         encoded = "" if made.encoded in (0, reel.frames) else f", {made.encoded:,} of them encoded anew"

@@ -45,6 +45,11 @@ def _nth(every: int) -> str:
     return "every other one" if every == 2 else f"every {every}{'rd' if every == 3 else 'th'} one"
 
 
+def tried(target: Path) -> Path:
+    """Where a copy that may still become too large is written."""
+    return target.with_name(f"{target.name}.try")
+
+
 def make(film: Path, target: Path, most: int, progress: Callable[[str], None]) -> SmallCopy:
     """A copy of `film` of at most `most` bytes at `target`, read back from end to end, in a child process at niceness 10.
 
@@ -56,8 +61,9 @@ def make(film: Path, target: Path, most: int, progress: Callable[[str], None]) -
     except OSError as error:
         raise BrokenFilm(f"{film}: cannot be read: {error.strerror}; `photodiary render` makes it again") from error
     except BaseException:
-        with suppress(OSError):
-            target.unlink(missing_ok=True)
+        for left in (target, tried(target)):  # a child that is killed leaves them
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
         raise
 
 

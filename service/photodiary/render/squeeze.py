@@ -31,7 +31,7 @@ from photodiary.archive.store import trouble
 from photodiary.errors import BrokenFilm, PhotodiaryError, RenderFailed
 from photodiary.render.checking import problem
 from photodiary.render.coding import COLOUR
-from photodiary.render.share import SmallCopy
+from photodiary.render.share import SmallCopy, tried
 
 SIDES: Final = (720, 640, 540, 480, 432, 360)
 """Pixels of the shorter side, in the order they are tried: the first that leaves every picture good enough is taken."""
@@ -206,7 +206,7 @@ def _small(frame: VideoFrame, size: tuple[int, int], pts: int = 0, base: Fractio
 
 def _search(film: _Film, target: Path, size: tuple[int, int], every: int, crf: float, most: int, say: Say) -> None:
     """Encode until the copy is within the limit and makes use of it; `target` always holds the best that fits so far."""
-    beside = target.with_name(f"{target.name}.try")
+    beside = tried(target)
     fits, too_good = math.inf, -math.inf  # the lowest crf that fits, the highest that does not
     try:
         for turn in range(TRIES):

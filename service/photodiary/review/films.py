@@ -34,7 +34,9 @@ def routes(site: Site) -> list[Route]:
         reel, poster, steady, all_films = None, list[DayPhoto](), None, list[ReelRow]()
         if diary.begun:
             with diary.reading() as ledger:
-                reel, poster, all_films = asked(ledger, request), days.newest_frames(ledger, 1), copies.there(ledger, diary)
+                reel, all_films = asked(ledger, request), copies.there(ledger, diary)
+                if reel is not None and reel.path == layout.LATEST:  # which a further film may not show
+                    poster = days.newest_frames(ledger, 1)
                 steady = steadiness.of_newest(ledger) if reel is not None and reel.path == layout.LATEST else None
         return site.page(
             request, "film.html", name=diary.name, reel=reel if reel in all_films else None, version="" if reel is None else version_of(reel),

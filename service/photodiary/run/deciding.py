@@ -59,7 +59,7 @@ def all_by_oneself(ledger: Ledger, archive: Archive, zone: tzinfo, rendering: Re
     digests = forgetting.to_wipe(ledger)
     while digests:
         try:
-            reel = rendering.render(time.time(), progress=show)
+            reel = rendering.render(time.time(), forgetting=True, progress=show)
         except FrameBroken as error:
             if error.frame is None:
                 raise

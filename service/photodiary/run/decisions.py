@@ -90,13 +90,14 @@ def meant(ledger: Ledger, texts: list[str]) -> list[PhotoRow]:
 def _by_oneself(settings: Settings, name: str, diary: DiarySettings, ledger: Ledger, show: Callable[[int], None]) -> None:
     """What the daemon would do about decisions."""
     from photodiary.archive.store import Archive
-    from photodiary.ledger import reels
+    from photodiary.ledger import picks, reels
     from photodiary.run import deciding
     from photodiary.run.films import rendering_of
 
     archive = Archive(diary.archive)
     archive.prepare()
     archive.sweep(reels.frame_paths(ledger))
+    picks.adopt(ledger, settings.film.pick)
     rendering = rendering_of(settings, name, ledger, archive)
     deciding.all_by_oneself(ledger, archive, settings.zone(name), rendering, show)
 

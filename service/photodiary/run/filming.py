@@ -38,9 +38,11 @@ class Filming:
         config, reel, news = self.config, reels.newest_reel(house.ledger), reels.film_news(house.ledger)
         last = 0.0 if reel is None else reel.rendered_at
         due = due_at(config, news, has_film=reel is not None, zone=house.zone, last=last)
-        if due is None and reel is not None and not news.remaking and self._stale(house):  # the style changed, or a photo left the film
+        if due is None and reel is not None and not news.remaking:
             measuring = looks.waiting(house.ledger) > 0  # after an upgrade: each frame that is measured changes the light of those beside it
-            due = next_time(config.at, house.zone, last) if config.at else last + (config.at_latest_s if measuring else config.after_quiet_s)
+            wait = next_time(config.at, house.zone, last) if config.at else last + (config.at_latest_s if measuring else config.after_quiet_s)
+            if (measuring and wait > time.time()) or self._stale(house):  # the style changed, or a photo left the film; every few frames that is asked anew
+                due = wait
         return due if due is None else max(due, self._not_before.get(house.name, 0.0))
 
     def _stale(self, house: House) -> bool:
@@ -64,7 +66,8 @@ class Filming:
         try:
             full = bool(wish and wish.details.get("full"))
             only = wish.details.get("only") if wish is not None and not forgotten else None
-            reel = house.rendering.render(time.time(), full=full, only=only, progress=self._progress(house, None if watched is None else watched.id))
+            progress = self._progress(house, None if watched is None else watched.id)
+            reel = house.rendering.render(time.time(), full=full, only=only, forgetting=bool(forgotten), progress=progress)
             deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
             wishes.note(house.ledger, rendering=None)
         except RenderStopped:

@@ -102,9 +102,11 @@ def _mended(
 ) -> dict[Finding, str]:
     from photodiary.align.aligning import Aligning
     from photodiary.inbox.intake import Intake
+    from photodiary.ledger import picks
     from photodiary.run.films import rendering_of
     from photodiary.run.mending import Mending
 
+    picks.adopt(ledger, settings.film.pick)
     zone = settings.zone(name)
     intake = Intake(name, ledger, archive, darkroom, settings.darkroom, zone, {})
     aligning = Aligning(name, ledger, archive, darkroom, settings.align_of(name), {})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from photodiary.archive import layout
+from photodiary.archive import layout, segments
 from photodiary.archive.films import NO_LINKS
 from photodiary.archive.reserve import FILM, Reserve
 from photodiary.archive.store import TEMPORARY, Archive, sync_folder, trouble
@@ -58,11 +58,13 @@ def small_copy(settings: Settings, name: str, film: str | None, most: int, out: 
     elif not (archive.root / layout.FILMS).is_dir():
         raise BadUsage(f"{archive.root}: {NO_FILM}")
     else:
-        Reserve(archive.root, settings.disk).room_for(2 * most, FILM)
+        Reserve(archive.root, settings.disk).room_for(2 * most, FILM, segments.known(archive.root))
     ledger = Ledger(archive.root, writable=False) if (archive.root / FILE).exists() else None
     if ledger is None:
         raise BadUsage(f"{archive.root}: {NO_FILM}")
     try:
+        if forgetting.under_way(ledger):
+            raise Transient("a photo is just being forgotten that the film may still show; call again when that is done")
         forgotten, source = forgetting.starting_with(ledger, ""), archive.root / film_of(ledger, film).path
         if out is None:
             with archive.room() as room:
