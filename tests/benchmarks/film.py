@@ -112,22 +112,17 @@ def timed(command: list[str]) -> tuple[float, float, str]:
 def by_ffmpeg(folder: Path, target: Path) -> tuple[float, float, str]:
     """The same film by ffmpeg's program with its default threads, and the settings that stand in our film."""
     film = (folder / "archive" / layout.LATEST).read_bytes()
-    told = re.search(rb"x264 - core .*?options: ([^\0\x80]*)", film)
-    assert told is not None
-    options = dict(entry.split("=", 1) for entry in told[1].decode().split() if "=" in entry)
-    own = ("threads", "lookahead_threads", "sliced_threads", "rc", "keyint", "keyint_min", "stitchable", "crf", "fps", "timebase", "deblock", "analyse")
-    names = {"vbv_maxrate": "vbv-maxrate", "vbv_bufsize": "vbv-bufsize"}
-    kept = {names[name]: value for name, value in options.items() if name in names and name not in own}
-    params = ":".join(f"{name}={value}" for name, value in {**kept, "keyint": "11", "scenecut": "0", "chromaloc": "1"}.items())
+    peak = re.search(rb"vbv_maxrate=(\d+) vbv_bufsize=(\d+)", film)
+    assert peak is not None
+    params = f"vbv-maxrate={peak[1].decode()}:vbv-bufsize={peak[2].decode()}:keyint=11:scenecut=0:chromaloc=1"
     listed = folder / "list"
     listed.mkdir()
     with sqlite3.connect(folder / "archive/ledger.sqlite3") as db:
         for number, (frame,) in enumerate(db.execute("SELECT frame FROM photos ORDER BY taken_wall")):
             (listed / f"{number:06}.jpg").symlink_to(folder / "archive" / frame)
-    return timed([
-        "nice", "-n", "10", "ffmpeg", "-v", "error", "-y", "-framerate", "30", "-i", str(listed / "%06d.jpg"), "-vf", BT709, "-c:v", "libx264", "-preset", "veryfast",
-        "-crf", "20", "-profile:v", "high", "-level", "4.1", "-x264-params", params, "-movflags", "+faststart", str(target),
-    ])  # fmt: skip
+    source = ["-framerate", "30", "-i", str(listed / "%06d.jpg"), "-vf", BT709]
+    ours = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-profile:v", "high", "-level", "4.1", "-x264-params", params]
+    return timed(["nice", "-n", "10", "ffmpeg", "-v", "error", "-y", *source, *ours, "-movflags", "+faststart", str(target)])
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from photodiary.diary.reel import NEIGHBOURS, Cell, Chapter, Coding, ReelPlan, S
 from photodiary.diary.reel_style import ReelStyle
 
 CELLS = (Cell("frames/a.jpg"), Cell("frames/b.jpg", grade=(1.1, 0.0, 0.004), stamp="1 March", title="Us", outline=(1.0, 2.5), pictures=3))
-CODING = Coding(64, 80, 64, 80)
+CODING = Coding(128, 160, 128, 160)
 SEGMENT = Segment(CELLS, CODING, Cell("frames/c.jpg"))
 PLAN = ReelPlan((SEGMENT,), 12_000, (1000, 1000), (1, 1), Fraction(12))
 
@@ -164,8 +164,8 @@ def test_another_encoder_changes_the_fingerprints(monkeypatch: pytest.MonkeyPatc
 
 def test_the_fingerprints_stay_the_same_over_the_years() -> None:
     """An upgrade that changes nothing about films doesn't render them all again: the recipes are fixed."""
-    assert SEGMENT.fingerprint == "2b83ec571a2651855a4387c800a2dd57ceddb4c94fc9ed214a96e71d0c804df5"
-    assert PLAN.fingerprint == "b821e314cafdbbbbf9e0aeb3b11bda5f0e7fa7a74d45a8e51e7a30f8ae7db372"
+    assert SEGMENT.fingerprint == "2254d60c81888762adb776e0cc2922cd3998cd6125a961e58167b607078d2492"
+    assert PLAN.fingerprint == "3a28bb0d9ad8bc9c3c544282163e8177b60f7f24b02f98d8c5a04a718ff41873"
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
