@@ -92,6 +92,7 @@ def one_more(folder: Path, share: float) -> None:
         digest = hashlib.sha256(f"more {share} {time.time()}".encode()).hexdigest()
         frame = f"frames/{wall:%Y}/{wall:%Y-%m-%d_%H-%M-%S}_{digest[:16]}_00000000.jpg"
         other = rows[round(share * (len(rows) - 1)) - 3]
+        (folder / "archive" / frame).parent.mkdir(exist_ok=True)
         shutil.copyfile(folder / "archive" / other[2], folder / "archive" / frame)
         row |= {"sha256": digest, "taken_wall": wall.isoformat(), "taken_utc": wall.timestamp(), "frame": frame, "framed_at": time.time()}
         db.execute(f"INSERT INTO photos ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
