@@ -89,3 +89,9 @@ def test_no_more_than_the_worst_few_are_named() -> None:
     measured = {pair: Measured(None, 1 - place / 100) if place % 2 else moved(place) for place, pair in enumerate(pairs)}
     quality = report(frames, measured, [], [None] * 30, [()] * 30)
     assert [leap.photo for leap in quality.worst] == [28, 26, 24, 22, 20] and quality.unlike == (27, 25, 23, 21, 19) and len(quality.worst) == WORST
+
+
+def test_a_film_that_moves_by_less_than_a_pixel_is_told_so_once() -> None:
+    """The sentence reads as a person would say it, also where nothing can be seen."""
+    said = sentences(Quality(Jitter(0.12, 0.24, None, 29, 0), None, ()), 197.0)[0]
+    assert said.endswith("the eyes move by less than a pixel on average (0.12 % of the distance between them), 19 times in 20 by at most 1 pixel.")

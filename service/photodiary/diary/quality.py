@@ -170,10 +170,10 @@ def sentences(quality: Quality, iod: float) -> list[str]:
     """The report for people, without its worst places.  iod: pixels between the eyes in the film."""
     said, jitter, flicker = [], quality.jitter, quality.flicker
     if jitter is not None:
-        words = how_steady(jitter)
+        words, most = how_steady(jitter), max(1, math.ceil(jitter.p95 * iod / 100))
         said.append(
             f"{words[0].upper()}{words[1:]}: from one photo to the next the eyes move by {pixels(jitter.mean, iod)} on average"
-            f" ({jitter.mean:.2g} % of the distance between them), 19 times in 20 by less than {pixels(jitter.p95, iod)}."
+            f" ({jitter.mean:.2g} % of the distance between them), 19 times in 20 by at most {most} pixel{'s' if most != 1 else ''}."
         )
         if jitter.floor is not None:
             part = "next to no" if jitter.floor < PART * jitter.mean else "a"
