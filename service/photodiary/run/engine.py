@@ -11,6 +11,7 @@ from contextlib import suppress
 import structlog
 
 from photodiary.align.aligning import Aligning
+from photodiary.archive import segments
 from photodiary.archive.reserve import FRAME, FRAMES, PHOTOS, Reserve
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage
@@ -290,8 +291,9 @@ class Engine:
 
 
 def _room(ledger: Ledger, reserve: Reserve, size: int) -> None:
-    """Room for a photo and its frame, beside the frames that others wait for and the next film, which is made beside the old one.  Raises StorageTrouble."""
+    """Room for a photo and its frame, the frames that others wait for, and the next film, made beside the old one of segments.  Raises StorageTrouble."""
     unframed = photos.waiting(ledger, Stage.RECEIVED) + photos.waiting(ledger, Stage.LOCATED)
-    newest = reels.newest_reel(ledger)
-    film = int(1.25 * newest.bytes) if newest is not None else FRAME // 2 * photos.total(ledger)
+    sizes = [reel.bytes for reel in reels.newest_reels(ledger).values()]
+    lacking = max(0, sum(sizes) - segments.size(reserve.root))  # they may have gone to make room
+    film = int(1.25 * max(sizes)) + lacking if sizes else FRAME * photos.total(ledger)
     reserve.room_for(size + FRAME * (1 + unframed) + film, PHOTOS)
