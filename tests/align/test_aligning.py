@@ -39,7 +39,7 @@ def test_both_eyes_land_on_the_canvas_points(diary, true_eyes) -> None:
             assert math.dist(apply(row.matrix, eye), target) < 1e-6
     assert diary.frames_on_disk() == {row.frame for row in diary.rows()}
     assert len(diary.frames_on_disk()) == 5
-    assert reels.film_frames(diary.ledger, reels.current_canvas(diary.ledger).id) == [diary.row(d).frame for d in digests]
+    assert [photo.frame for photo in reels.film_photos(diary.ledger, reels.current_canvas(diary.ledger).id)] == [diary.row(d).frame for d in digests]
 
 
 def test_nothing_to_do_is_said(diary) -> None:

@@ -116,7 +116,7 @@ def test_a_redated_photo_moves_in_the_film(ledger: Ledger, take_in: TakeIn) -> N
     assert moved.taken is not None and (moved.taken.wall, moved.taken.offset, moved.taken.source) == (datetime(2024, 5, 3, 8, 30), None, "person")
     canvas = reels.current_canvas(ledger)
     assert canvas is not None
-    assert reels.film_frames(ledger, canvas.id) == [second.frame, first.frame]
+    assert [shown.frame for shown in reels.film_photos(ledger, canvas.id)] == [second.frame, first.frame]
     assert reels.film_news(ledger).remaking == 1, "no film is made between the date and the frame"
     with ledger.read() as db:
         assert db.execute("SELECT taken_utc FROM photos WHERE id = ?", (first.id,)).fetchone()[0] == datetime(2024, 5, 3, 8, 30, tzinfo=BERLIN).timestamp()

@@ -57,7 +57,7 @@ class Diary:
         found = {row.sha256 for row in rows if row.in_film}
         assert {row.sha256 for row in rows if self.row(row.sha256).in_film} == found, "one photo alone and all together"
         assert [photo.sha256 for photo in reels.film_photos(self.ledger, 1)] == [row.sha256 for row in rows if row.in_film]
-        assert reels.film_frames(self.ledger, 1) == [row.frame for row in rows if row.in_film]
+        assert [shown.frame for shown in reels.film_photos(self.ledger, 1)] == [row.frame for row in rows if row.in_film]
         assert reels.film_news(self.ledger).frames == summary.counts(self.ledger).in_film == len(found)
         assert [reels.film_position(self.ledger, row) for row in rows if row.in_film] == list(range(1, len(found) + 1))
         assert not any(row.in_film and row.other_take for row in rows)

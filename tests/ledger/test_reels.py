@@ -52,7 +52,7 @@ def publish(ledger: Ledger, photo: PhotoRow, *, now: float = 0.0) -> PhotoRow:
 
 
 def film(ledger: Ledger) -> list[str]:
-    return reels.film_frames(ledger, in_force(ledger).id)
+    return [shown.frame for shown in reels.film_photos(ledger, in_force(ledger).id)]
 
 
 # -- frames ------------------------------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_a_new_format_sends_frames_back_and_keeps_the_old_ones(ledger: Ledger, t
         assert row.doubtful is old.doubtful
     assert again(ledger, waiting).stage is Stage.RECEIVED
     assert reels.frame_paths(ledger) == {first.frame, second.frame}
-    assert set(reels.film_frames(ledger, tall.id)) == {first.frame, second.frame}
+    assert {shown.frame for shown in reels.film_photos(ledger, tall.id)} == {first.frame, second.frame}
     assert summary.counts(ledger).in_film == 2
 
     claimed = photos.claim(ledger, Stage.LOCATED, 0.0)
@@ -177,11 +177,11 @@ def test_a_new_format_sends_frames_back_and_keeps_the_old_ones(ledger: Ledger, t
     remade = publish(ledger, claimed)
     assert remade.frame != first.frame
     assert film(ledger) == [remade.frame]
-    assert reels.film_frames(ledger, tall.id) == [second.frame]
+    assert [shown.frame for shown in reels.film_photos(ledger, tall.id)] == [second.frame]
     redone = publish(ledger, again(ledger, second))
     assert redone.stage is Stage.DOUBTFUL
     assert set(film(ledger)) == {remade.frame, redone.frame}
-    assert reels.film_frames(ledger, tall.id) == []
+    assert [shown.frame for shown in reels.film_photos(ledger, tall.id)] == []
 
 
 def test_the_same_format_again_changes_no_frame(ledger: Ledger, take_in: TakeIn) -> None:

@@ -84,7 +84,7 @@ def showing(ledger: Ledger) -> set[str]:
     """Keys of what shows, agreed by all who can tell."""
     keys = {photo.digest: photo.key for photo in (HEIC, JPEG, SMALL, OTHER, *MADE)}
     found = {keys[photo.sha256]: photo for photo, _ in photos.everything(ledger) if photo.in_film}
-    frames = reels.film_frames(ledger, reels.all_canvases(ledger)[-1].id)
+    frames = [shown.frame for shown in reels.film_photos(ledger, reels.all_canvases(ledger)[-1].id)]
     assert sorted(photo.frame or "" for photo in found.values()) == sorted(frames)
     assert summary.counts(ledger).in_film == reels.film_news(ledger).frames == len(frames)
     assert sorted(reels.film_position(ledger, photo) or 0 for photo in found.values()) == list(range(1, len(frames) + 1))

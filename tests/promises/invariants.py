@@ -73,7 +73,7 @@ def unsettled(diary: Diary, phone: Phone) -> str:
     ledger = Ledger(diary.archive, writable=False)
     try:
         reel, canvas = reels.newest_reel(ledger), reels.current_canvas(ledger)
-        frames = [] if canvas is None else reels.film_frames(ledger, canvas.id)
+        frames = [] if canvas is None else reels.film_photos(ledger, canvas.id)
     finally:
         ledger.close()
     if reel is None or reel.frames != len(frames):

@@ -121,13 +121,6 @@ def frame_paths(ledger: Ledger) -> set[str]:
         return {row[0] for row in db.execute("SELECT frame FROM photos WHERE frame IS NOT NULL")}
 
 
-def film_frames(ledger: Ledger, canvas_id: int) -> list[str]:
-    """Paths of the frames that are in the film, in wall-clock order.  Frames of another format wait for their new version."""
-    with ledger.read() as db:
-        rows = db.execute(f"SELECT frame FROM photos WHERE {takes.shows(db)} AND canvas_id = ? AND taken_wall IS NOT NULL ORDER BY {FILM_ORDER}", (canvas_id,))
-        return [row[0] for row in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class FilmPhoto:
     """One photo of the film.  wall: wall clock where it was taken; tone: what its frame looks like (diary/tone.py), None while that is not measured.
@@ -145,7 +138,7 @@ class FilmPhoto:
 
 
 def film_photos(ledger: Ledger, canvas_id: int, pick: str | None = None) -> list[FilmPhoto]:
-    """The photos of `film_frames`, in the same order, with what the film needs to know of each.
+    """The photos that are in the film, in wall-clock order.  Frames of another format wait for their new version.
 
     pick: of which periods one photo shows, for a film that has another one than the diary.
     """

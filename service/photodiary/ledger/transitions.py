@@ -23,7 +23,7 @@ Pair = tuple[str, str]
 """Paths of two frames, the first one first."""
 
 SHORT = 16  # digits of a photo's SHA-256 in the path of its frame
-_DIGITS = re.compile(rf"_([0-9a-f]{{{SHORT}}})[_.]")
+DIGITS_IN = re.compile(rf"_([0-9a-f]{{{SHORT}}})[_.]")
 
 
 def known(ledger: Ledger) -> dict[Pair, Measured]:
@@ -140,7 +140,7 @@ def shown_at(ledger: Ledger, places: Iterable[int], path: str = MAIN_FILM) -> di
     answer = {}
     with ledger.read() as db:
         for place in set(places):
-            digits = _DIGITS.search(frames[place]) if place < len(frames) else None
+            digits = DIGITS_IN.search(frames[place]) if place < len(frames) else None
             if digits is None:
                 continue
             row = db.execute("SELECT sha256, taken_wall, frame FROM photos WHERE sha256 BETWEEN ? AND ?", (digits[1], digits[1] + "g")).fetchone()

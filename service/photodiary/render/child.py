@@ -31,12 +31,12 @@ JOIN_SECONDS: Final = 5.0
 Progress = Callable[[int], None]
 
 
-def _unheard(done: int) -> None:
+def unheard(done: int) -> None:
     pass
 
 
 def render_in_child(
-    plan: ReelPlan, root: Path, target: Path, *, full: bool = False, progress: Progress = _unheard, should_stop: Callable[[], bool], nice: int = 10
+    plan: ReelPlan, root: Path, target: Path, *, full: bool = False, progress: Progress = unheard, should_stop: Callable[[], bool], nice: int = 10
 ) -> Made:
     """`Making.make` in a child process at niceness `nice` (or the present one, if that is higher).
 

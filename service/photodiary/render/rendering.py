@@ -21,7 +21,7 @@ from photodiary.diary.reel_style import ReelStyle
 from photodiary.errors import BrokenFilm, PhotodiaryError, RenderFailed, StorageTrouble
 from photodiary.ledger import reels
 from photodiary.ledger.store import Ledger
-from photodiary.render.child import render_in_child
+from photodiary.render.child import render_in_child, unheard
 from photodiary.render.made import Made
 from photodiary.render.planning import Given, plan_of
 from photodiary.render.schedule import RenderConfig
@@ -31,12 +31,8 @@ log = structlog.get_logger()
 MAIN = (FilmWish("latest", ReelStyle()),)
 
 
-def _never() -> bool:
+def never() -> bool:
     return False
-
-
-def _unheard(done: int) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Rendering:
     ledger: Ledger
     archive: Archive
     films: tuple[FilmWish, ...] = MAIN
-    should_stop: Callable[[], bool] = field(default=_never)
+    should_stop: Callable[[], bool] = field(default=never)
     zone: tzinfo = UTC
     keep_films: int = RenderConfig.keep_films
     reserve: Reserve | None = None
@@ -78,7 +74,7 @@ class Rendering:
         return bool(wanted) and wanted != there
 
     def render(
-        self, now: float, *, full: bool = False, only: str | None = None, forgetting: bool = False, progress: Callable[[int], None] = _unheard
+        self, now: float, *, full: bool = False, only: str | None = None, forgetting: bool = False, progress: Callable[[int], None] = unheard
     ) -> reels.ReelRow | None:
         """Make the films and publish each by rename; an old one stays playable until then, and where it shows the same it stays.
 

@@ -32,7 +32,6 @@ NEAR = 0.35  # of the IOD: a face whose eyes lie further from the label is anoth
 SURE = 3.0  # % of IOD of expected error
 NOT_FOUND = 100.0  # % of IOD that a photo counts as whose face was not found: more would outweigh all others
 PROBES = 200  # changed copies on which forgetting is measured
-CANDIDATE = "candidate.safetensors"
 
 Told = Callable[[str, str, int, int], None]  # phase, words, done, of
 

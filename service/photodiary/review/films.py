@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +12,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from photodiary.archive import layout
-from photodiary.ledger import days, reels
+from photodiary.ledger import days, reels, transitions
 from photodiary.ledger.days import DayPhoto
 from photodiary.ledger.reels import ReelRow
 from photodiary.ledger.store import Ledger
@@ -21,7 +20,6 @@ from photodiary.review import copies, paths, steadiness
 from photodiary.review.pictures import FOR_GOOD
 from photodiary.review.site import Diary, Site, data
 
-DIGEST = re.compile(rf"_([0-9a-f]{{{layout.DIGITS}}})[_.]")
 FEWEST_RANGES = 1
 
 
@@ -101,7 +99,7 @@ def version_of(reel: ReelRow) -> str:
 def shown(ledger: Ledger, diary: Diary, reel: ReelRow) -> list[dict[str, Any] | None]:
     """The photo at each position of a film, None for one that is gone since; empty where the film's order is not known."""
     frames = reels.shown_by_newest(ledger, reel.path)
-    starts = [found.group(1) if (found := DIGEST.search(PurePosixPath(frame).name)) else "" for frame in frames]
+    starts = [found.group(1) if (found := transitions.DIGITS_IN.search(PurePosixPath(frame).name)) else "" for frame in frames]
     known = days.dates_of(ledger, [start for start in starts if start])
     answer: list[dict[str, Any] | None] = []
     for start in starts:

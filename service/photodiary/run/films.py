@@ -10,16 +10,12 @@ from photodiary.archive.store import Archive
 from photodiary.diary.filmset import FilmWish
 from photodiary.errors import BadUsage
 from photodiary.ledger.store import Ledger
-from photodiary.render.rendering import Rendering
+from photodiary.render.rendering import Rendering, never
 from photodiary.settings import Settings
 
 
-def _never() -> bool:
-    return False
-
-
 def rendering_of(
-    settings: Settings, name: str, ledger: Ledger, archive: Archive, *, should_stop: Callable[[], bool] = _never, reserve: Reserve | None = None
+    settings: Settings, name: str, ledger: Ledger, archive: Archive, *, should_stop: Callable[[], bool] = never, reserve: Reserve | None = None
 ) -> Rendering:
     """What makes the films of the diary of that name."""
     born = settings.diary[name].born
