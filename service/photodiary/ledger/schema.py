@@ -215,4 +215,19 @@ def films(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE reels ADD COLUMN {column}")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes, facings, film_order, films)
+def moving_in(db: sqlite3.Connection) -> None:
+    """Which photos are of a backlog, so that those that arrive now go first, and what was brought from elsewhere already."""
+    db.execute("ALTER TABLE photos ADD COLUMN backlog INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        """CREATE TABLE brought (
+    source TEXT NOT NULL,        -- where from: a folder's or an export's path, a server's address
+    item TEXT NOT NULL,          -- what that calls it: a path below, a number
+    stamp TEXT NOT NULL,         -- of what it was then; another one is looked at again
+    sha256 TEXT NOT NULL,        -- of the photo that it is
+    PRIMARY KEY (source, item)
+) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX brought_photo ON brought (sha256)")  # forgetting a photo forgets where it came from
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes, facings, film_order, films, moving_in)
