@@ -19,6 +19,9 @@ from photodiary.darkroom import warp
 Matrix = NDArray[np.float64]
 
 
+both = pytest.mark.parametrize("mapped", [warp.warp, warp.resampled], ids=["looks", "frames"])
+
+
 def turning(scale: float, degrees: float, source: tuple[float, float], target: tuple[float, float]) -> Matrix:
     """Scale and turn so that `source` lands on `target`."""
     c, s = scale * math.cos(math.radians(degrees)), scale * math.sin(math.radians(degrees))
@@ -32,13 +35,14 @@ def seen_from(matrix: Matrix, size: tuple[int, int]) -> tuple[NDArray[np.float64
     return back[0, 0] * x + back[0, 1] * y + back[0, 2], back[1, 0] * x + back[1, 1] * y + back[1, 2]
 
 
+@both
 @pytest.mark.parametrize("scale", [0.2, 0.33, 0.5, 0.89, 0.91, 1.0, 1.7, 3.0])
 @pytest.mark.parametrize("degrees", [0.0, 17.0, -90.0, 200.0])
-def test_a_warp_shows_what_the_matrix_says(studio, scale: float, degrees: float) -> None:
+def test_a_warp_shows_what_the_matrix_says(studio, mapped, scale: float, degrees: float) -> None:
     """Every pixel has the colour that the source has at the place it maps to, at all scales and turns."""
     size = (90, 70)
     matrix = turning(scale, degrees, (398.3, 301.8), (44.7, 35.2))
-    out, covered = warp.warp(studio.smooth(800, 600), matrix, size)
+    out, covered = mapped(studio.smooth(800, 600), matrix, size)
     truth = studio.colours(*seen_from(matrix, size))
     assert covered
     assert out.shape == (70, 90, 3)
@@ -47,27 +51,53 @@ def test_a_warp_shows_what_the_matrix_says(studio, scale: float, degrees: float)
     assert np.abs((out - truth).mean()) < 0.3
 
 
-@pytest.mark.parametrize("scale", [0.2, 0.27, 0.5, 0.8, 1.0, 2.0])
+@both
+@pytest.mark.parametrize("scale", [0.2, 0.27, 0.46, 0.5, 0.62, 0.8, 1.0, 2.0])
 @pytest.mark.parametrize("target", [(30.0, 30.0), (29.51, 31.27)])
-def test_the_position_is_right_below_a_pixel(studio, scale: float, target: tuple[float, float]) -> None:
+def test_the_position_is_right_below_a_pixel(studio, mapped, scale: float, target: tuple[float, float]) -> None:
     """A soft dot lands within a twentieth of a pixel of where the matrix carries it."""
     source = (251.37, 183.81)
     matrix = turning(scale, 31.0, source, target)
-    out, _ = warp.warp(studio.dot(503, 401, source, sigma=4 / scale), matrix, (64, 64))
+    out, _ = mapped(studio.dot(503, 401, source, sigma=4 / scale), matrix, (64, 64))
     x, y = studio.centre(out)
     assert math.hypot(x - target[0], y - target[1]) < 0.05
 
 
-def test_fine_patterns_become_even_grey() -> None:
+@both
+def test_fine_patterns_become_even_grey(mapped) -> None:
     """A checkerboard of single pixels shrunk to a quarter is grey, without moiré."""
     y, x = np.mgrid[:400, :400]
     board = np.repeat((((x + y) % 2) * 255).astype(np.uint8)[..., None], 3, 2)
     for degrees in (0.0, 9.0):
-        out, covered = warp.warp(board, turning(0.25, degrees, (199.5, 199.5), (31.5, 31.5)), (64, 64))
+        out, covered = mapped(board, turning(0.25, degrees, (199.5, 199.5), (31.5, 31.5)), (64, 64))
         assert covered
         assert np.abs(out.astype(float) - 127.5).max() < 6
     thumbnail, _ = warp.warp(board, *warp.thumbnail_matrix((400, 400), 100))
     assert np.abs(thumbnail.astype(float) - 127.5).max() < 1
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.45, 0.5, 0.6, 0.7, 0.89])
+def test_a_frame_is_as_sharp_as_its_pixels_allow(scale: float) -> None:
+    """A busy photo shrunk into a frame is nearer to the mean over each target pixel, taken nine times as finely, than the looks' warp, and no blur of it."""
+    rng = np.random.default_rng(1)
+    busy = np.clip(cv2.GaussianBlur(rng.normal(128, 400, (600, 700, 3)).astype(np.float32), (0, 0), 1.5), 0, 255).astype(np.uint8)
+    matrix, size = turning(scale, 4.3, (349.5, 299.5), (60.3, 60.7)), (120, 120)
+    finer = np.array([[3.0, 0, 1], [0, 3, 1]]) @ np.vstack([matrix, [0, 0, 1]])
+    truth = cv2.resize(cv2.warpAffine(busy.astype(np.float32), finer, (360, 360), flags=cv2.INTER_LANCZOS4), size, interpolation=cv2.INTER_AREA)
+    made, before = (mapped(busy, matrix, size)[0].astype(np.float32) for mapped in (warp.resampled, warp.warp))
+    assert np.square(made - truth).mean() < np.square(before - truth).mean()
+    edges = [float(cv2.Laplacian(picture, cv2.CV_32F).std()) for picture in (made, truth)]
+    assert 0.8 < edges[0] / edges[1] < 1.15
+
+
+def test_filling_in_tiles_leaves_no_trace_of_them(studio) -> None:
+    """A frame is the same whatever the size of the tiles in which its border is filled."""
+    picture, matrix = studio.smooth(500, 400), turning(0.9, 11.0, (250, 200), (260, 260))
+    framed = warp.frame(picture, matrix, (520, 520))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(warp, "TILE", 1000)
+        whole = warp.frame(picture, matrix, (520, 520))
+    assert (framed == whole).all()
 
 
 def test_outside_the_photo_its_edge_goes_on(studio) -> None:
@@ -80,10 +110,11 @@ def test_outside_the_photo_its_edge_goes_on(studio) -> None:
     assert (out[30:, 40:] == picture[:120, :160]).all()
 
 
+@both
 @pytest.mark.parametrize("matrix", [[[1.0, 0, 500], [0, 1, 0]], [[1.0, 0, 0], [0, 1, -500]], [[0.01, 0, 30], [0, 0.01, 30]], [[90.0, 0, -900], [0, 90, -900]]])
-def test_a_warp_that_shows_almost_nothing_is_a_picture_all_the_same(studio, matrix: list[list[float]]) -> None:
+def test_a_warp_that_shows_almost_nothing_is_a_picture_all_the_same(studio, mapped, matrix: list[list[float]]) -> None:
     """Looking beside the photo, from far away or through a magnifying glass is no error."""
-    out, covered = warp.warp(studio.smooth(120, 90), np.array(matrix), (64, 64))
+    out, covered = mapped(studio.smooth(120, 90), np.array(matrix), (64, 64))
     assert out.shape == (64, 64, 3)
     assert covered == (matrix[0][0] == 90)
 
@@ -93,14 +124,14 @@ def test_a_covered_frame_is_not_touched_by_filling(studio) -> None:
     picture = studio.smooth(200, 150)
     assert (warp.frame(picture, np.array([[1.0, 0, 0], [0, 1, 0]]), (200, 150)) == picture).all()
     matrix = turning(0.7, 12.0, (100, 75), (32, 32))
-    assert (warp.frame(picture, matrix, (64, 64)) == warp.warp(picture, matrix, (64, 64))[0]).all()
+    assert (warp.frame(picture, matrix, (64, 64)) == warp.resampled(picture, matrix, (64, 64))[0]).all()
 
 
 def test_filling_leaves_what_the_photo_covers_alone(studio) -> None:
     """A few pixels inside the photo's edge everything is as in the plain warp; only the seam is blended."""
     picture = studio.smooth(300, 240)
     matrix = turning(1.0, 8.0, (150, 120), (180, 150))
-    plain, covered = warp.warp(picture, matrix, (360, 300))
+    plain, covered = warp.resampled(picture, matrix, (360, 300))
     framed = warp.frame(picture, matrix, (360, 300))
     assert not covered
     x, y = seen_from(matrix, (360, 300))

@@ -13,6 +13,8 @@ Pixels = NDArray[np.uint8]
 Matrix = NDArray[np.float64]  # (2, 3), source pixels to target pixels, pixel centres at integers
 MARGIN = 4  # source pixels kept around what a warp needs, for the interpolation's reach
 JPEG_QUALITY = 93
+SOFT_BELOW, SOFTENING = 0.68, 0.6  # fitted to the mean over each target pixel, on 14 real photos at five scales
+TILE = 128
 
 
 def halved(pixels: Pixels) -> Pixels:
@@ -71,9 +73,28 @@ def _needed(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> tuple[Pixe
     return pixels[y0:y1, x0:x1], moved, covered
 
 
+def resampled(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> tuple[Pixels, bool]:
+    """As `warp`, for millions of pixels at once: at a fifth of its cost, and nearer to the mean over each target pixel (tests/benchmarks/LOG.md).
+
+    Halved while that leaves more pixels than the target shows, then softened as much as the rest of the shrinking asks for, and read off between its four
+    nearest pixels, which is exact enough while they lie closer than the target's own.
+    """
+    source, local, covered = _needed(pixels, matrix, size)
+    scale = math.sqrt(abs(float(np.linalg.det(local[:, :2]))))
+    while scale < 0.45 and min(source.shape[:2]) >= 4:
+        source, local, scale = halved(source), local @ np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]]), 2 * scale
+    if scale >= 0.9:
+        return np.asarray(cv2.warpAffine(source, local, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8), covered
+    side = SOFTENING * (SOFT_BELOW - scale)
+    if side > 0:
+        kernel = np.array([side, 1 - 2 * side, side], np.float32)
+        source = np.asarray(cv2.sepFilter2D(source, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(cv2.warpAffine(source, local, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8), covered
+
+
 def frame(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
     """The photo on the canvas; what it does not cover is filled with its own edge, continued and the more blurred the farther out, so that no seam shows."""
-    out, covered = warp(pixels, matrix, size)
+    out, covered = resampled(pixels, matrix, size)
     if covered:
         return out
     inside = np.full(pixels.shape[:2], 255, np.uint8)
@@ -81,10 +102,17 @@ def frame(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
     beyond = cv2.distanceTransform((mask < 255).astype(np.uint8), cv2.DIST_L2, 3)  # pixels from the photo's edge, 0 inside
     small = max(8, size[0] // 8), max(8, size[1] // 8)
     shrunk = cv2.resize(out, small, interpolation=cv2.INTER_AREA)
+    blurs = []
     for blur, reach in ((1 / 50, 1 / 30), (1 / 16, 1 / 6)):  # shares of the short side
         blurred = cv2.GaussianBlur(shrunk, (0, 0), max(0.5, blur * min(small)), borderType=cv2.BORDER_REPLICATE)
-        share = np.minimum(beyond / (reach * min(size)), 1)
-        out = np.asarray(cv2.blendLinear(cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR), out, share, 1 - share), np.uint8)
+        blurs.append((cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR), reach * min(size)))
+    for top in range(0, size[1], TILE):
+        for left in range(0, size[0], TILE):  # mostly little is to be filled
+            here = np.s_[top : top + TILE, left : left + TILE]
+            if beyond[here].any():
+                for blurred, reach in blurs:
+                    share = np.minimum(beyond[here] / reach, 1)
+                    out[here] = cv2.blendLinear(blurred[here], out[here], share, 1 - share)
     return out
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from photodiary.diary.photo import Digest
 from photodiary.errors import Held, Unreadable
@@ -26,37 +27,57 @@ class Listing:
     refused: list[str] = field(default_factory=list)
 
 
-def walk(root: Path | str, globs: tuple[str, ...]) -> Listing:
-    """All files of the inbox that may be photos.  Links are never followed.  Raises OSError when the inbox itself cannot be listed."""
+def walk(root: Path | str, globs: tuple[str, ...], known: Mapping[bytes, Stamp] = MappingProxyType({})) -> Listing:
+    """All files of the inbox that may be photos.  Links are never followed.  Raises OSError when the inbox itself cannot be listed.
+
+    known: photos by path below the inbox; those that are as they were cost no more than a look at each, since there may be many, each minute.
+    """
     listing = Listing()
-    for entry in _entries(os.fsencode(root), b"", globs, listing):
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            continue  # gone again
-        path = os.path.relpath(entry.path, os.fsencode(root))
-        if stat.S_ISREG(status.st_mode):
-            listing.files[path] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
-        else:
-            listing.ignored[path] = KINDS.get(stat.S_IFMT(status.st_mode), "a device")
+    _look(os.fsencode(root), b"", globs, known, listing)
     return listing
 
 
-def _entries(root: bytes, below: bytes, globs: tuple[str, ...], listing: Listing) -> Iterator[os.DirEntry[bytes]]:
+def _look(folder: bytes, below: bytes, globs: tuple[str, ...], known: Mapping[bytes, Stamp], listing: Listing) -> None:
+    """One folder and those in it.  below: its path from the inbox on, empty or with a slash at its end."""
+    others: list[tuple[bytes, os.DirEntry[bytes]]] = []
     try:
-        with os.scandir(os.path.join(root, below)) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as found:
+            for entry in found:
+                path = below + entry.name
+                if (stamp := known.get(path)) is None or not _is_still(entry, stamp):
+                    others.append((path, entry))
+                else:
+                    listing.files[path] = stamp
     except OSError as error:
         if not below:
             raise
         listing.refused.append(f"{below.decode('utf-8', 'backslashreplace')}: {error.strerror}")
         return
-    for entry in entries:
+    for path, entry in sorted(others, key=lambda other: other[0]):
         if entry.is_dir(follow_symlinks=False):
             if not ignored_folder(entry.name, globs):
-                yield from _entries(root, os.path.join(below, entry.name), globs, listing)
+                _look(entry.path, path + b"/", globs, known, listing)
         elif not ignored_file(entry.name, globs):
-            yield entry
+            _note(path, entry, listing)
+
+
+def _is_still(entry: os.DirEntry[bytes], stamp: Stamp) -> bool:
+    try:
+        now = entry.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    return now.st_mtime_ns == stamp.mtime_ns and now.st_size == stamp.size and now.st_ino == stamp.inode and stat.S_ISREG(now.st_mode)
+
+
+def _note(path: bytes, entry: os.DirEntry[bytes], listing: Listing) -> None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return  # gone again
+    if stat.S_ISREG(status.st_mode):
+        listing.files[path] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    else:
+        listing.ignored[path] = KINDS.get(stat.S_IFMT(status.st_mode), "a device")
 
 
 def _unfollowed(path: str, flags: int) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from photodiary.darkroom import extents
 from photodiary.errors import require
@@ -33,15 +35,23 @@ class InboxConfig:
         )
 
 
+@lru_cache(maxsize=8)
+def _matcher(globs: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression for all of them: a scan asks about every file."""
+    return re.compile("|".join(fnmatch.translate(glob.lower()) for glob in globs))
+
+
+def _matches(name: bytes, globs: tuple[str, ...]) -> bool:
+    return _matcher(globs).match(name.decode("utf-8", "surrogateescape").lower()) is not None
+
+
 def ignored_file(name: bytes, globs: tuple[str, ...] = ()) -> bool:
     """Temporary and system files of sync tools, browsers, NAS boxes and operating systems, sidecars and videos; case does not matter."""
-    text = name.decode("utf-8", "surrogateescape").lower()
-    return any(fnmatch.fnmatchcase(text, glob) for glob in IGNORED_FILES) or any(fnmatch.fnmatchcase(text, g.lower()) for g in globs)
+    return _matches(name, IGNORED_FILES + globs)
 
 
 def ignored_folder(name: bytes, globs: tuple[str, ...] = ()) -> bool:
-    text = name.decode("utf-8", "surrogateescape").lower()
-    return any(fnmatch.fnmatchcase(text, glob) for glob in IGNORED_FOLDERS) or any(fnmatch.fnmatchcase(text, g.lower()) for g in globs)
+    return _matches(name, IGNORED_FOLDERS + globs)
 
 
 def whole_by_itself(data: bytes) -> bool:
@@ -57,19 +67,21 @@ class Pending:
     """A file that is not known yet: its stamp and since when (monotonic seconds) it has had it.
 
     early: an event told of it, so it may be tried once before it has settled; renamed: it got its name by a rename, whole.
+    backlog: it lay there when the inbox was first looked at, and no event has told of it since: what arrives now goes first.
     """
 
     stamp: Stamp
     since: float
     early: bool = False
     renamed: bool = False
+    backlog: bool = False
 
 
-def observe(old: Pending | None, stamp: Stamp, now: float, *, early: bool = False, renamed: bool = False) -> Pending:
-    """What is known after seeing the file once more: an unchanged file keeps its `since`, a changed one starts anew."""
+def observe(old: Pending | None, stamp: Stamp, now: float, *, early: bool = False, renamed: bool = False, backlog: bool = False) -> Pending:
+    """What is known after seeing the file once more: an unchanged file keeps its `since`, a changed one starts anew.  backlog: seen by a first look."""
     if old is None or old.stamp != stamp:
-        return Pending(stamp, now, early, renamed)
-    return Pending(stamp, old.since, old.early or early, old.renamed or renamed)
+        return Pending(stamp, now, early, renamed, backlog and not early)
+    return Pending(stamp, old.since, old.early or early, old.renamed or renamed, old.backlog and not early)
 
 
 def settled(pending: Pending, now: float, wait: float) -> bool:
