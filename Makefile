@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-BROWSER := .venv/.browser# what the tests of the page need beside: a Chromium and what drives it
+BROWSER := .venv/.browser# what tests need beside: a Chromium and what drives it, and a Syncthing
 SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder# most wait for a daemon; the longest files come first
 
 .PHONY: install demo test check format
@@ -17,6 +17,7 @@ $(STAMP): pyproject.toml deploy/constraints.txt deploy/system-packages.sh
 
 $(BROWSER): $(STAMP)
 	sh deploy/system-packages.sh browser
+	sh deploy/system-packages.sh syncthing
 	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[browser]'
 	touch $(BROWSER)
 

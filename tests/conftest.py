@@ -17,6 +17,7 @@ ORDER = (
     "tests/promises/test_missed_events.py",
     "tests/promises",
     "tests/journeys",
+    "tests/systemd",
     "tests/render",
     "tests/darkroom",
     "tests/retrain",

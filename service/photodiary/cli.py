@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from photodiary import __version__
 from photodiary.errors import BadConfig, BadModel, BadUsage, PhotodiaryError, Transient
+from photodiary.run.helping import Parser as _Parser
+from photodiary.run.helping import furnish
 
 LABELS = "CSV with file,left_x,left_y,right_x,right_y, or a folder of N_row_col_row_col.jpg"
 PHOTO = "PHOTO is the start of its SHA-256 (at least four digits, as `photos list` shows it), or a file name it came under."
 EXIT_USAGE, EXIT_AGAIN, EXIT_CONFIG = 64, 75, 78
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,9 +28,11 @@ def parser() -> argparse.ArgumentParser:
         prog="photodiary", parents=[common],
         description="Turns a phone's daily selfie into a growing, rock-steady time-lapse, without anyone touching it.",
         epilog="The configuration is --config FILE, else $PHOTODIARY_CONFIG, ./config.toml, ~/.config/photodiary/config.toml, "
-        "/etc/photodiary/config.toml.  Exit status: 0 fine, 64 usage, 75 try again, 78 configuration.",
+        "/etc/photodiary/config.toml.  Exit status: 0 fine, 64 usage, 75 try again, 78 configuration.\n\n"
+        "A sentence is not clear?  deploy/guide/trouble/README.md of the source lists them all, with what to do.",
     )  # fmt: skip
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+    top.add_argument("--version", action="version", version=f"photodiary {__version__}", help="print the version, and exit")
+    verbs = top.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True, parser_class=_Parser)
 
     def verb(name: str, help_: str, act: str | None, **keywords: Any) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = verbs.add_parser(name, help=help_, description=help_, parents=[common], **keywords)
@@ -42,21 +41,32 @@ def parser() -> argparse.ArgumentParser:
 
     init = verb("init", "write DIR/config.toml, the shortest configuration that works, and its folders", "init")
     init.add_argument("dir", nargs="?", default=".", metavar="DIR", help="where to (default: here)")
+    init.add_argument("--adopt", metavar="ARCHIVE", help="take over the diary in this archive, such as one copied from another server")
     verb("check-config", "say every problem of the configuration, one a line", "check_config")
     verb("run", "the service: watch the inbox and keep the film up to date", "run")
     scan = verb("scan", "take in and carry through everything that waits, the film included, and exit", "scan")
     scan.add_argument("--once", action="store_true", help="scan once (the only way there is; `photodiary run` keeps watching)")
     scan.add_argument("--dry-run", action="store_true", help="only say how many files would be looked at")
-    backlog = verb("import", "take in a backlog from anywhere, once, and report", "import_")
+    backlog = verb("import", "take in a backlog from anywhere, once, and report; call it again to go on where it stopped", "import_")
     backlog.set_defaults(where="importing")
-    backlog.add_argument("paths", nargs="+", metavar="PATH", help="photos, or folders of photos")
+    backlog.add_argument("paths", nargs="*", metavar="PATH", help="photos, or folders of photos; with --takeout, its .zip or .tgz files or unpacked folders")
+    backlog.add_argument("--takeout", action="store_true", help="PATH is an export of Google Photos, all its parts together: dates and the bin are heeded")
+    backlog.add_argument("--immich", metavar="URL", help="bring photos of an Immich server instead, such as https://photos.example.org")
+    backlog.add_argument("--key-file", metavar="FILE", help="where the key of Immich's API stands (default: the environment's IMMICH_API_KEY)")
+    backlog.add_argument("--album", metavar="ALBUM", help="of Immich, only photos of this album (its name or number)")
+    backlog.add_argument("--person", metavar="PERSON", help="of Immich, only photos of this person (the name or number)")
+    backlog.add_argument("--from", dest="first", metavar="DAY", help='of Immich, only photos from this day on, such as "2020-05-15"')
+    backlog.add_argument("--to", dest="last", metavar="DAY", help="of Immich, only photos up to this day")
     backlog.add_argument("--labels", action="store_true", help="bring labels along: each PATH is a label CSV or a folder of N_row_col_row_col.jpg")
-    backlog.add_argument("--dry-run", action="store_true", help="only say how many files would be looked at")
+    backlog.add_argument("--full", action="store_true", help="read again what was brought before")
+    backlog.add_argument("--dry-run", action="store_true", help="only say what would be brought, and what that needs")
     status = verb("status", "states, counts, newest film, model, what is degraded, disk by kind", "status")
     status.add_argument("--json", action="store_true", help="for scripts")
     status.add_argument("--check", action="store_true", help="exit 0 when running and well, else 1")
     photos = verb("photos", "what the diary knows about its photos, and what you decide about them", None)
     _photo_verbs(photos.add_subparsers(dest="photo_verb", metavar="VERB", required=True, parser_class=_Parser), common)
+    diary = verb("diary", "the diaries of this configuration: which there are, and adding one beside the running service", None)
+    _diary_verbs(diary.add_subparsers(dest="diary_verb", metavar="VERB", required=True, parser_class=_Parser), common)
     quarantine = verb("quarantine", "files that could not be read", None)
     _quarantine_verbs(quarantine.add_subparsers(dest="quarantine_verb", metavar="VERB", required=True, parser_class=_Parser), common)
     locate = verb("locate", "find the eyes in photos, without a diary", "locate")
@@ -130,8 +140,14 @@ def parser() -> argparse.ArgumentParser:
     notify.set_defaults(where="notify")
     notify.add_argument("--once", action="store_true", help="look and send once, for a timer; exit 75 when something is left to try again")
     notify.add_argument("--test", action="store_true", help="send a test message to each target and say what happened; exit 1 when one failed")
+    completion = verb("completion", "print what makes a shell complete photodiary's verbs and options", "completion")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish", "diaries"), help="which shell; diaries: only their names, which the shells ask for")
+    completion.set_defaults(where="completing", parser=top)
+    asking = verb("help", "say more about a verb", "help_")
+    asking.add_argument("words", nargs="*", metavar="VERB", help="which one, such as: photos why")
+    asking.set_defaults(where="helping", parser=top)
     verb("version", "print the version", "version")
-    return top
+    return furnish(top)
 
 
 def _photo_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -153,9 +169,28 @@ def _photo_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     redate.add_argument("--to", required=True, metavar="WHEN", help='what the clock showed there, such as "2024-05-15 08:30", or the day alone')
     pick = verb("pick", "have photos show in the film rather than the others of their day (or week, or month: [film] pick)", "pick")
     pick.add_argument("--undo", action="store_true", help="take back that you picked them: the best one shows again")
+    move = verb("move", "move photos into another diary, where they are somebody else's; their originals stay here too", "move")
+    move.set_defaults(where="move")
+    move.add_argument("--to", required=True, metavar="NAME", help="which diary they belong to")
     _facing_verbs(verbs, common)
     forget = verb("forget", "erase photos for good, from originals, frames, film and diary database, after asking", "forget")
     forget.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _diary_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    help_ = "one a line, and whether it is served now"
+    listing = verbs.add_parser("list", help=help_, description=f"{help_}.", parents=[common])
+    listing.set_defaults(act="list_", where="diaries")
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    help_ = "add a diary to the configuration, and have the running service watch it without a restart"
+    add = verbs.add_parser("add", help=help_, description=f"{help_}.  Nothing else in the file is touched; a wrong one is refused.", parents=[common])
+    add.set_defaults(act="add", where="diaries")
+    add.add_argument("name", metavar="NAME", help="what to call it: letters, digits, - and _")
+    add.add_argument("--inbox", required=True, metavar="PATH", help="the folder that its photos arrive in; made where only it is missing")
+    beside = "beside that of the file's last diary, and called like it: me -> NAME, me-archive -> NAME-archive, archive -> archive-NAME"
+    add.add_argument("--archive", metavar="PATH", help=f"where its archive is to lie (default: {beside})")
+    add.add_argument("--timezone", metavar="TZ", help='its time zone, such as "Europe/Berlin" (default: that of the file)')
+    add.add_argument("--born", metavar="DAY", help="a birthday, for films that write the age into the picture")
 
 
 def _facing_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:

@@ -25,7 +25,7 @@ FLOORS = (
     ("errors",),
     ("diary",),
     ("ledger", "archive", "darkroom", "eyenet"),
-    ("inbox", "locate", "align", "render", "review", "retrain", "notify"),
+    ("inbox", "locate", "align", "render", "review", "retrain", "notify", "metrics", "moving"),
     ("settings", "logs"),
     ("run",),
     ("cli",),
@@ -54,6 +54,8 @@ OWNERS = {
     "markupsafe": {"review"},
     "uvicorn": {"review"},
     "segno": {"run"},
+    "shtab": {"run"},
+    "prometheus_client": {"metrics"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
 }
@@ -65,7 +67,9 @@ FOREIGN = {"photodiary.retrain.rival_mediapipe": {"mediapipe", "numpy"}}  # depl
 # Programs of ours that need what not everybody installs: run, never imported, with the extra that they need.
 OPTIONAL = {"photodiary.notify.messenger": "notify"}
 
-DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "pillow_heif": "pillow-heif", "pydantic_settings": "pydantic-settings"}
+DISTRIBUTIONS = {
+    "cv2": "opencv-python", "PIL": "pillow", "pillow_heif": "pillow-heif", "prometheus_client": "prometheus-client", "pydantic_settings": "pydantic-settings",
+}  # fmt: skip
 NOT_IMPORTED = {
     "torchvision": "timm imports it, and its release must match torch's",
     "python-multipart": "starlette reads forms with photos by it",
@@ -374,7 +378,7 @@ def test_an_undeclared_library_is_refused(tmp_path: Path) -> None:
 
 # -- verbs that do not predict stay light ----------------------------------------------------------------------------------------
 
-HEAVY = {"torch", "torchvision", "timm", "numpy", "cv2", "av", "PIL", "simplejpeg", "pillow_heif", "babel"}
+HEAVY = {"torch", "torchvision", "timm", "numpy", "cv2", "av", "PIL", "simplejpeg", "pillow_heif", "babel", "prometheus_client"}
 
 
 def imported_by(arguments: list[str], folder: Path) -> set[str]:
@@ -408,6 +412,8 @@ def imported_by(arguments: list[str], folder: Path) -> set[str]:
         "review --link",
         "review --upload-token",
         "notify --help",
+        "help photos turn",
+        "completion diaries",
     ],
 )
 def test_a_verb_that_does_not_predict_stays_light(verb: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photodiary.diary.calendar import ExifDates, Taken, diary_day, from_name, when_taken
+from photodiary.diary.calendar import ExifDates, Taken, diary_day, from_name, outranks, when_taken
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -511,3 +511,40 @@ def test_an_enormous_text_costs_no_time(piece: str) -> None:
     begun = clock.process_time()
     when_taken(ExifDates(text, text, text, text, text, text), text, now=NOW, zone=BERLIN)
     assert clock.process_time() - begun < 0.5
+
+
+TOLD = Taken(datetime(2023, 3, 2, 10), None, "takeout")
+
+
+@pytest.mark.parametrize(
+    ("told", "camera", "name", "expected"),
+    [
+        (TOLD, None, "20200101_101010.jpg", TOLD),  # before the file's name
+        (TOLD, None, "x.jpg", TOLD),
+        (TOLD, "2023:03:03 12:00:00", "x.jpg", "exif"),  # 26 hours: two clocks of this earth
+        (TOLD, "2023:03:03 12:00:01", "x.jpg", TOLD),  # a person corrected it there
+        (TOLD, "2023:03:01 07:59:59", "x.jpg", TOLD),
+        (Taken(datetime(2024, 6, 3), None, "takeout"), None, "20200101_101010.jpg", "name"),  # in the future: not believed
+        (Taken(datetime(1970, 1, 1), None, "immich"), "2023:03:03 12:00:00", "x.jpg", "exif"),
+        (Taken(datetime(1950, 1, 1), None, "person"), "2023:03:03 12:00:00", "x.jpg", Taken(datetime(1950, 1, 1), None, "person")),  # a person is always right
+        (Taken(datetime(2020, 1, 1), None, "mtime"), "2023:03:03 12:00:00", "x.jpg", "exif"),
+    ],
+)
+def test_what_is_told_where_a_photo_comes_from(told: Taken, camera: str | None, name: str, expected: Taken | str) -> None:
+    """An export's date goes before the file's name, and before the camera when the clocks are farther apart than any two on earth."""
+    taken = when_taken(ExifDates(original=camera), name, now=NOW, zone=BERLIN, told=told)
+    assert taken is not None
+    assert (taken.source if isinstance(expected, str) else taken) == expected
+
+
+SOURCES = st.sampled_from(["exif", "digitized", "takeout", "immich", "name", "mtime", "person"])
+TAKEN = st.builds(Taken, st.datetimes(datetime(2000, 1, 1), datetime(2024, 1, 1)), st.none(), SOURCES)
+
+
+@given(TAKEN, TAKEN)
+def test_no_two_dates_go_before_one_another(a: Taken, b: Taken) -> None:
+    """Whichever of two sources comes first, the same date counts, but for one that corrects itself; a person goes before all, and nothing before a person."""
+    if a.source != b.source:
+        assert not (outranks(a, b) and outranks(b, a))
+    assert not outranks(a, Taken(b.wall, None, "person")) and outranks(a, None)
+    assert outranks(Taken(a.wall, None, "person"), b) == (b.source != "person")

@@ -24,7 +24,7 @@ looks = st.builds(
     st.sampled_from([None, "a" * 64, "b" * 64]),
     st.none() | signatures,
     st.none() | st.sampled_from([NINE, NINE + timedelta(milliseconds=300), NINE + timedelta(seconds=1), datetime(2024, 5, 15, 12), NINE + timedelta(1)]),
-    st.sampled_from(["exif", "digitized", "name", "mtime", "person"]),
+    st.sampled_from(["exif", "digitized", "takeout", "immich", "name", "mtime", "person"]),
     st.frozensets(st.sampled_from([b"IMG_1.jpg", b"IMG_2.jpg"]), min_size=1),
 )
 

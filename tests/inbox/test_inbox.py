@@ -11,10 +11,11 @@ from tests.support.dots import jpeg, photo, picture
 from photodiary.darkroom.darkroom import Inspection
 from photodiary.diary.photo import Digest, Stage
 from photodiary.errors import Held, StorageTrouble, WorkerLost
-from photodiary.inbox import importing
+from photodiary.inbox import files, importing
 from photodiary.inbox.importing import Importing, candidates
 from photodiary.inbox.inbox import Nudge
 from photodiary.ledger import wishes
+from photodiary.ledger.arrivals import Stamp
 
 
 def test_a_photo_is_taken_in_after_it_has_settled_and_never_twice(room: Room) -> None:
@@ -52,6 +53,42 @@ def test_an_event_takes_a_whole_photo_at_once_and_leaves_a_growing_one_alone(roo
         room.inbox.notice(Nudge(name, renamed=False))
     room.work()
     assert [names for _, names in room.rows()] == [[b"whole.jpg"]]  # also where a scan saw it first, between the last byte and the event
+
+
+def test_a_photo_that_syncthing_renames_and_then_dates_is_taken_in_at_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the time is set before it is read or while it is, the photo waits for nothing; one that only its time dates waits until that is sure."""
+
+    def arrives(name: str, data: bytes) -> Path:
+        file = room.root / name
+        (beside := room.root.with_name("incoming")).write_bytes(data)
+        beside.rename(file)
+        room.inbox.notice(Nudge(name.encode(), renamed=True))
+        return file
+
+    hour_ago = (room.now - 3600, room.now - 3600)
+    file = arrives("before.jpg", photo(1))
+    stamp_of = room.inbox._stamp
+    stamps = iter([stamp_of(b"before.jpg")])  # what the event found
+    os.utime(file, hour_ago)
+    monkeypatch.setattr(room.inbox, "_stamp", lambda path: next(stamps, None) or stamp_of(path))
+    assert room.work() == 2
+    file, read = arrives("meanwhile.jpg", photo(2)), files.read
+
+    def dated_meanwhile(path: bytes, megabytes: float) -> tuple[bytes, Stamp, float]:
+        monkeypatch.setattr(files, "read", read)
+        os.utime(file, hour_ago)
+        raise Held("it is still being written")
+
+    monkeypatch.setattr(files, "read", dated_meanwhile)
+    assert room.work() == 2
+    assert sorted(names[0] for _, names in room.rows()) == [b"before.jpg", b"meanwhile.jpg"]
+    os.utime(arrives("undated.jpg", jpeg(picture(None, seed=9), taken=None)), hour_ago)
+    room.work()
+    assert len(room.rows()) == 2
+    room.pass_time(5)
+    room.work()
+    (row,) = [row for row, names in room.rows() if names == [b"undated.jpg"]]
+    assert row.taken is not None and row.taken.utc(room.intake.zone).timestamp() == pytest.approx(hour_ago[0], abs=1)
 
 
 def test_what_is_cut_short_is_held_with_growing_waits_and_quarantined_after_a_day(room: Room) -> None:
@@ -157,9 +194,9 @@ def test_an_import_interrupted_half_way_begins_again_and_doubles_nothing(room: R
         pass
     outcome = wishes.get(room.ledger, wish).outcome
     assert outcome is not None
-    assert (outcome["known"], outcome["new"], outcome["total"]) == (2, 2, 4)
+    assert (outcome["known"], outcome["new"], outcome["total"]) == (0, 4, 4), "what it had taken in before the restart is new all the same"
     assert len(room.rows()) == 4
-    assert [name for _, name in candidates([str(folder), str(folder / "1.jpg")])] == [b"0.jpg", b"1.jpg", b"2.jpg", b"3.jpg", b"1.jpg"]
+    assert [found.name for found in candidates([str(folder), str(folder / "1.jpg")])] == [b"0.jpg", b"1.jpg", b"2.jpg", b"3.jpg", b"1.jpg"]
 
 
 def test_the_inbox_is_never_written_to(room: Room) -> None:
@@ -272,7 +309,7 @@ def test_trouble_with_the_disk_loses_no_file_of_an_import(room: Room, tmp_path: 
     assert [entry["why"] for entry in outcome["unreadable"]] == ["the folder cannot be read: Permission denied"]
 
 
-def refusing(paths: list[str], globs: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+def refusing(paths: list[str], globs: tuple[str, ...]) -> list[importing.Candidate]:
     if "refused" in paths[0]:
         raise PermissionError(13, "Permission denied", paths[0])
     return candidates(paths, globs)

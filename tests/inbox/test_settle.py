@@ -67,6 +67,17 @@ def test_a_renamed_file_keeps_that_while_it_stays_as_it_is() -> None:
     assert observe(first, Stamp(2, 1, 1), 3) == Pending(Stamp(2, 1, 1), 3)
 
 
+def test_a_file_that_only_gets_its_time_after_its_name_is_still_the_one_that_came_whole() -> None:
+    """Syncthing renames first and sets the time then: that is no change; another size or inode is, a later time is, and a file that never was renamed waits."""
+    renamed = observe(None, Stamp(1, 1, 1), 0, early=True, renamed=True)
+    tried = Pending(Stamp(1, 1, 1), 0, early=False, renamed=True)
+    for before in (renamed, tried):
+        assert observe(before, Stamp(1, 2, 1), 0.9) == Pending(Stamp(1, 2, 1), 0, early=True, renamed=True)
+    for changed, at in ((Stamp(2, 2, 1), 0.1), (Stamp(1, 2, 2), 0.1), (Stamp(1, 2, 1), 1.1)):
+        assert observe(renamed, changed, at) == Pending(changed, at)
+    assert observe(observe(None, Stamp(1, 1, 1), 0, early=True), Stamp(1, 2, 1), 0.1) == Pending(Stamp(1, 2, 1), 0.1)
+
+
 @pytest.mark.parametrize("wrong", [{"wait_until_unchanged": 0}, {"scan_every": 0}, {"scan_every": 1e9}])
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     """A wait of nothing or a scan once a year is a mistake."""

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import os
 import queue
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from watchdog.observers.inotify_c import InotifyFD
 
+from photodiary.inbox import watcher as watching
 from photodiary.inbox.inbox import Nudge
 from photodiary.inbox.watcher import Watcher
 
@@ -27,6 +33,14 @@ class Told:
             nudge = self.nudges.get(timeout=10)
             if nudge.path == path:
                 return nudge
+
+
+def until(true: Callable[[], bool]) -> bool:
+    """Whether it becomes true within ten seconds."""
+    end = time.monotonic() + 10
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
+    return true()
 
 
 @pytest.fixture
@@ -112,3 +126,98 @@ def test_an_inbox_that_is_a_link_is_watched_where_it_leads(tmp_path: Path, told:
     (tmp_path / "real/a.jpg").write_bytes(b"a")
     told.wait(b"a.jpg")
     watcher.stop()
+
+
+def test_it_shows_that_it_hears_without_anything_being_written(tmp_path: Path, told: Told) -> None:
+    """Asked, it answers within a moment, also where the inbox is a link; that is no news, and nothing in the inbox has changed."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    before = (tmp_path / "real").stat()
+    made = Watcher(tmp_path / "link", told, patience_s=0.0)
+    assert made.check()
+    for _ in range(3):
+        made.ask()
+        assert until(lambda: made._asked_at is None)
+        assert not made.late
+    assert told.nudges.empty()
+    after = (tmp_path / "real").stat()
+    assert (before.st_mtime_ns, before.st_ctime_ns) == (after.st_mtime_ns, after.st_ctime_ns)
+    made.stop()
+    made.ask()
+    assert not made.late, "nobody is owed an answer by one that is stopped"
+
+
+@pytest.mark.parametrize("where", ["handle_event", "build_and_queue_event", "on_any_event"])
+def test_one_that_is_stuck_is_late_and_holds_nobody_up(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:  # fmt: skip
+    """Whichever of its threads is stuck, it owes an answer; it is stopped all the same, and the next check has another one that hears."""
+    owner: Any = {"handle_event": InotifyFD, "build_and_queue_event": watching._Emitter, "on_any_event": watching._Handler}[where]
+    stuck, on = threading.Event(), threading.Event()
+    real = getattr(owner, where)
+
+    def stall(*given: Any, **named: Any) -> Any:
+        if stuck.is_set():
+            on.wait(30)
+        return real(*given, **named)
+
+    monkeypatch.setattr(owner, where, stall)
+    monkeypatch.setattr(watching, "STOP_S", 0.2)
+    made = Watcher(tmp_path, told, patience_s=0.3)
+    assert made.check()
+    made.ask()
+    assert until(lambda: made._asked_at is None)
+    stuck.set()
+    made.ask()
+    assert not made.late and until(lambda: made.late)
+    assert made.check(), "its threads are there"
+    began = time.monotonic()
+    made.stop()
+    assert time.monotonic() - began < 5
+    stuck.clear()
+    assert made.check()
+    made.ask()
+    assert until(lambda: made._asked_at is None)
+    on.set()
+    made.stop()
+
+
+def test_one_that_never_answered_is_not_waited_for(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file system tells nothing, the scan finds the photos, and there is no reason to restart anything."""
+    monkeypatch.setattr(watching._Emitter, "build_and_queue_event", lambda *given, **named: None)
+    made = Watcher(tmp_path, told, patience_s=0.0)
+    assert made.check()
+    made.ask()
+    time.sleep(0.3)
+    assert made._asked_at is not None and not made.late
+    made.stop()
+
+
+def test_threads_that_could_not_begin_are_not_left_behind(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no more folders may be watched, each try at a scan ends its thread and its descriptors again."""
+
+    def refused(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(InotifyFD, "add_callback", refused)
+    made = Watcher(tmp_path, told)
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        assert not made.check()
+    assert until(lambda: threading.active_count() <= threads and len(os.listdir("/proc/self/fd")) <= descriptors)
+
+
+def test_a_folder_that_was_removed_under_a_mount_of_its_own_is_seen(tmp_path: Path, told: Told) -> None:
+    """A sandbox goes on showing the folder that was there when it was built: that it is no more can be seen, and a restart builds another one."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    kept = os.open(inbox, os.O_RDONLY)  # as a mount keeps it
+    made = Watcher(Path(f"/proc/self/fd/{kept}"), told)
+    assert made.check() and not made.removed
+    inbox.rmdir()
+    made.check()
+    assert made.removed
+    made.stop()
+    os.close(kept)
+    gone = Watcher(inbox, told)
+    assert not gone.check() and not gone.removed, "one that is just not there may come back"

@@ -165,14 +165,14 @@ def test_import_shows_progress_and_reports_in_words(diary: Diary, tmp_path: Path
     for number in (*range(20), 60):
         (backlog / f"{number}.jpg").write_bytes(photo(number))
     dry = diary.call("import", "--dry-run", str(backlog))
-    assert "21 files" in dry.stdout
+    assert "21 photos" in dry.stdout and "a guess, at 4 photos a second" in dry.stdout
     assert not diary.archive.exists()
     done = subprocess.run(
         ["script", "-qefc", shlex.join([*diary.command, "import", str(backlog), "--config", str(diary.config)]), "/dev/null"],
         env=diary.environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert "photos done, " in done.stdout
+    assert " of 21 photos brought, " in done.stdout
     assert "21 in the film" in done.stdout
     assert "gap of 41 days between 20 March 2024 and 30 April 2024" in done.stdout
     again = diary.call("import", str(backlog))

@@ -13,7 +13,7 @@ from photodiary.diary.canvas import Canvas, similarity
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage
 from photodiary.errors import IllegalMove
-from photodiary.ledger import deciding, gallery, lives, photos, reels, schema, store, verdicts, wishes
+from photodiary.ledger import deciding, gallery, lives, photos, queue, reels, schema, store, verdicts, wishes
 from photodiary.ledger.photos import NewPhoto, PhotoRow
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.ledger.verdicts import EXCLUDED, REDATED, RESTORED
@@ -154,8 +154,8 @@ def test_nothing_that_comes_by_itself_brings_an_excluded_photo_back(ledger: Ledg
     assert not gallery.look_again(ledger, "net-1")
     assert reels.adopt_canvas(ledger, Canvas(720, 720, Point(200, 300), Point(500, 300)), frozen=True, source="auto", words="", now=1.0) == 0
     reels.frame_lost(ledger, str(out.frame))
-    photos.forgive_first_tries(ledger)
-    assert all(photos.claim(ledger, stage, 1e12) is None for stage in (Stage.RECEIVED, Stage.LOCATED))
+    queue.forgive_first_tries(ledger)
+    assert all(queue.claim(ledger, stage, 1e12) is None for stage in (Stage.RECEIVED, Stage.LOCATED))
     assert again(ledger, out) == out
 
 

@@ -15,7 +15,7 @@ from photodiary.diary.calendar import Taken
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage, digest_of
 from photodiary.errors import IllegalMove, StorageTrouble
-from photodiary.ledger import arrivals, deciding, forgetting, photos, verdicts, wishes
+from photodiary.ledger import arrivals, brought, deciding, forgetting, photos, verdicts, wishes
 from photodiary.ledger.arrivals import Stamp, Waiting
 from photodiary.ledger.photos import NewPhoto, PhotoRow
 from photodiary.ledger.store import FILE, Ledger
@@ -44,6 +44,8 @@ def put(ledger: Ledger, number: int) -> PhotoRow:
     assert photo is not None
     deciding.decide(ledger, [photo], verdicts.REDATED, WALL, 4.0)
     deciding.heed(ledger, WALL.astimezone().tzinfo, 5.0)  # type: ignore[arg-type]
+    brought.remember(ledger, digest, brought.Item("/home/me", name.decode(), "99:5"), Taken(WALL.replace(year=2029), None, "takeout"), 6.0)
+    deciding.heed(ledger, WALL.astimezone().tzinfo, 6.0)  # type: ignore[arg-type]
     done = wishes.make(ledger, "import", {"paths": ["/home/me/" + name.decode()]}, 6.0)
     wishes.fulfil(ledger, done, {"new": 1, "unreadable": [{"file": "/home/me/" + name.decode(), "why": "once"}, {"file": "/other.jpg", "why": "x"}]}, 7.0)
     wishes.note(ledger, last_error=f"/archive/frames/2031/2031-07-09_{digest[:16]}.jpg: cannot be read", kept=1)

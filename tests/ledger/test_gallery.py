@@ -9,7 +9,7 @@ import pytest
 
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Stage
-from photodiary.ledger import gallery, photos
+from photodiary.ledger import gallery, photos, queue
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 
@@ -204,7 +204,7 @@ def test_one_photo_at_a_time_is_sent_round(ledger: Ledger, judge) -> None:
         sent.append(received[0].id)
         assert received[0].tries == 0
     assert sent == [judged[n].id for n in (0, 2, 3)]
-    assert photos.claim(ledger, Stage.RECEIVED, 0.0) is not None, "due at once"
+    assert queue.claim(ledger, Stage.RECEIVED, 0.0) is not None, "due at once"
 
 
 def test_a_photo_comes_to_rest(ledger: Ledger, judge) -> None:

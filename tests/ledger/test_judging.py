@@ -11,7 +11,7 @@ import pytest
 from photodiary.diary.eyes import DoubtConfig, EyePair, Point, Sighting, current
 from photodiary.diary.photo import Stage
 from photodiary.errors import IllegalMove
-from photodiary.ledger import deciding, facings, forgetting, gallery, judging, labels, photos, verdicts
+from photodiary.ledger import deciding, facings, forgetting, gallery, judging, labels, photos, queue, verdicts
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 
@@ -203,7 +203,7 @@ def test_one_that_fails_waits_longer_each_time_and_alone(ledger: Ledger, shown) 
     """A photo that breaks whoever looks at it is tried ever more rarely, by itself, and keeps nobody else from being looked at; it stays as it is."""
     bad, *good = [shown(number) for number in range(5)]
     assert [photo.id for photo in judging.claim(ledger, NEW, 0.0, 1)] == [bad.id], "and whoever claimed it dies"
-    photos.forgive_first_tries(ledger)
+    queue.forgive_first_tries(ledger)
     assert [photo.id for photo in judging.claim(ledger, NEW, 0.0, 8)] == [bad.id], "one that failed before comes alone"
     assert [photo.id for photo in judging.claim(ledger, NEW, 0.0, 8)] == [photo.id for photo in good]
     for photo in good:

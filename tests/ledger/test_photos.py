@@ -18,7 +18,7 @@ from photodiary.diary.calendar import Taken
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import LEGAL_MOVES, Digest, Stage, digest_of, is_legal
 from photodiary.errors import IllegalMove
-from photodiary.ledger import labels, photos, summary
+from photodiary.ledger import labels, photos, queue, summary
 from photodiary.ledger.photos import NewPhoto, PhotoRow
 from photodiary.ledger.store import Ledger
 
@@ -103,14 +103,14 @@ def test_an_unknown_photo_is_not_found(ledger: Ledger) -> None:
 def test_only_legal_moves_succeed(ledger: Ledger, old: Stage, new: Stage) -> None:
     """A photo moves along the drawn ways and resets its tries; any other way raises IllegalMove and it stays where it was."""
     photos.insert_or_name(ledger, fresh(1, stage=old), b"a.jpg", 0.0)
-    row = photos.claim(ledger, old, 0.0)
+    row = queue.claim(ledger, old, 0.0)
     assert row is not None
     if is_legal(old, new):
         with ledger.write() as db:
             photos.move(db, row, new, reason="because")
         moved = found(ledger, row.sha256)
         assert (moved.stage, moved.reason, moved.tries) == (new, "because", 0)
-        assert photos.next_due(ledger, new) == 0.0
+        assert queue.next_due(ledger, new) == 0.0
     else:
         with pytest.raises(IllegalMove, match=f"cannot go from {old} to {new}"), ledger.write() as db:
             photos.move(db, row, new, reason="because")
@@ -222,12 +222,12 @@ TestTwoHands.settings = settings(max_examples=15, stateful_step_count=20, deadli
 def test_a_claim_pushes_the_next_try_forward_first(ledger: Ledger) -> None:
     """Whoever claims a photo and dies has already put its next try off, so nobody gets it again at once."""
     photos.insert_or_name(ledger, fresh(1), b"a.jpg", 0.0)
-    claimed = photos.claim(ledger, Stage.RECEIVED, 100.0)
+    claimed = queue.claim(ledger, Stage.RECEIVED, 100.0)
     assert claimed is not None and claimed.tries == 0
-    assert photos.claim(ledger, Stage.RECEIVED, 100.0) is None
-    assert photos.claim(ledger, Stage.RECEIVED, 109.9) is None
-    assert photos.next_due(ledger, Stage.RECEIVED) == 110.0
-    again = photos.claim(ledger, Stage.RECEIVED, 110.0)
+    assert queue.claim(ledger, Stage.RECEIVED, 100.0) is None
+    assert queue.claim(ledger, Stage.RECEIVED, 109.9) is None
+    assert queue.next_due(ledger, Stage.RECEIVED) == 110.0
+    again = queue.claim(ledger, Stage.RECEIVED, 110.0)
     assert again is not None and again.tries == 1
 
 
@@ -236,8 +236,8 @@ def test_waits_grow_up_to_six_hours(ledger: Ledger) -> None:
     photos.insert_or_name(ledger, fresh(1), b"a.jpg", 0.0)
     waits, now = [], 0.0
     for _ in range(30):
-        assert photos.claim(ledger, Stage.RECEIVED, now) is not None
-        due = photos.next_due(ledger, Stage.RECEIVED)
+        assert queue.claim(ledger, Stage.RECEIVED, now) is not None
+        due = queue.next_due(ledger, Stage.RECEIVED)
         assert due is not None
         waits.append(due - now)
         now = due
@@ -249,34 +249,57 @@ def test_claims_go_by_age_and_stage(ledger: Ledger) -> None:
     """The oldest photo of the stage comes first; one that waits does not keep the others back."""
     for number, stage in enumerate([Stage.LOCATED, Stage.RECEIVED, Stage.RECEIVED]):
         photos.insert_or_name(ledger, fresh(number, stage=stage), b"a.jpg", 0.0)
-    claimed = [photos.claim(ledger, Stage.RECEIVED, 0.0) for _ in range(3)]
+    claimed = [queue.claim(ledger, Stage.RECEIVED, 0.0) for _ in range(3)]
     assert [None if row is None else row.sha256 for row in claimed] == [digest_of(b"1"), digest_of(b"2"), None]
+
+
+def test_what_arrives_now_goes_before_a_backlog(ledger: Ledger) -> None:
+    """First what arrives now, then what gets another frame, for which a film waits, then the backlog; each by age.  One may ask for the first only."""
+    kinds = [(1, True), (2, True), (3, False), (4, True), (5, False), (6, False)]
+    for number, backlog in kinds:
+        photos.insert_or_name(ledger, fresh(number, backlog=backlog), b"a.jpg", 0.0)
+    with ledger.write() as db:
+        db.execute("UPDATE photos SET frame = 'frames/' || sha256 WHERE sha256 IN (?, ?)", (digest_of(b"2"), digest_of(b"6")))
+    assert found(ledger, digest_of(b"1")).backlog and not found(ledger, digest_of(b"3")).backlog
+    assert queue.arriving(ledger, Stage.RECEIVED, 0.0) and not queue.arriving(ledger, Stage.LOCATED, 0.0)
+    first = [queue.claim(ledger, Stage.RECEIVED, 0.0, hurried=True) for _ in range(3)]
+    assert [row and row.sha256 for row in first] == [digest_of(b"3"), digest_of(b"5"), None]
+    assert not queue.arriving(ledger, Stage.RECEIVED, 0.0)
+    rest = [queue.claim(ledger, Stage.RECEIVED, 0.0) for _ in range(5)]
+    assert [row and row.sha256 for row in rest] == [digest_of(number) for number in (b"2", b"6", b"1", b"4")] + [None]
+
+
+def test_the_next_is_found_without_looking_at_each(ledger: Ledger) -> None:
+    """However many wait, the database goes straight to the first: the order has an index of its own."""
+    with ledger.read() as db:
+        plan = " ".join(str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {queue._DUE}", ("received", 0.0)))
+    assert "USING INDEX photos_next" in plan and "TEMP B-TREE" not in plan
 
 
 def test_what_was_interrupted_once_is_tried_at_once(ledger: Ledger) -> None:
     """At a start a photo that was claimed once is due; one that failed before keeps its wait."""
     for number in (1, 2):
         photos.insert_or_name(ledger, fresh(number), b"a.jpg", 0.0)
-    photos.claim(ledger, Stage.RECEIVED, 0.0)
-    photos.claim(ledger, Stage.RECEIVED, 0.0)
-    again = photos.claim(ledger, Stage.RECEIVED, 10.0)
+    queue.claim(ledger, Stage.RECEIVED, 0.0)
+    queue.claim(ledger, Stage.RECEIVED, 0.0)
+    again = queue.claim(ledger, Stage.RECEIVED, 10.0)
     assert again is not None
-    photos.forgive_first_tries(ledger)
-    due = photos.claim(ledger, Stage.RECEIVED, 10.0)
+    queue.forgive_first_tries(ledger)
+    due = queue.claim(ledger, Stage.RECEIVED, 10.0)
     assert due is not None and due.sha256 != again.sha256
-    assert photos.claim(ledger, Stage.RECEIVED, 10.0) is None
+    assert queue.claim(ledger, Stage.RECEIVED, 10.0) is None
 
 
 def test_what_flows_is_told_from_what_waits(ledger: Ledger) -> None:
     """A photo flows while it may be tried or is tried for the first time; one that failed and waits does not hold others up."""
-    assert not photos.flowing(ledger, Stage.RECEIVED, 0.0)
+    assert not queue.flowing(ledger, Stage.RECEIVED, 0.0)
     photos.insert_or_name(ledger, fresh(1), b"a.jpg", 0.0)
-    assert photos.flowing(ledger, Stage.RECEIVED, 0.0)
-    photos.claim(ledger, Stage.RECEIVED, 0.0)
-    assert photos.flowing(ledger, Stage.RECEIVED, 0.0)
-    photos.claim(ledger, Stage.RECEIVED, 10.0)
-    assert not photos.flowing(ledger, Stage.RECEIVED, 11.0)
-    assert photos.flowing(ledger, Stage.RECEIVED, 30.0)
+    assert queue.flowing(ledger, Stage.RECEIVED, 0.0)
+    queue.claim(ledger, Stage.RECEIVED, 0.0)
+    assert queue.flowing(ledger, Stage.RECEIVED, 0.0)
+    queue.claim(ledger, Stage.RECEIVED, 10.0)
+    assert not queue.flowing(ledger, Stage.RECEIVED, 11.0)
+    assert queue.flowing(ledger, Stage.RECEIVED, 30.0)
     assert (photos.waiting(ledger, Stage.RECEIVED), photos.waiting(ledger, Stage.LOCATED), photos.total(ledger)) == (1, 0, 1)
 
 

@@ -11,7 +11,7 @@ from photodiary.diary.canvas import Canvas, similarity
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Stage, digest_of
 from photodiary.errors import IllegalMove
-from photodiary.ledger import photos, picks, reels, summary
+from photodiary.ledger import photos, picks, queue, reels, summary
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 
@@ -172,7 +172,7 @@ def test_a_new_format_sends_frames_back_and_keeps_the_old_ones(ledger: Ledger, t
     assert {shown.frame for shown in reels.film_photos(ledger, tall.id)} == {first.frame, second.frame}
     assert summary.counts(ledger).in_film == 2
 
-    claimed = photos.claim(ledger, Stage.LOCATED, 0.0)
+    claimed = queue.claim(ledger, Stage.LOCATED, 0.0)
     assert claimed is not None and claimed.sha256 == first.sha256
     remade = publish(ledger, claimed)
     assert remade.frame != first.frame

@@ -17,7 +17,7 @@ import pytest
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Stage, digest_of
 from photodiary.errors import LedgerTrouble, StorageTrouble
-from photodiary.ledger import gallery, photos, schema, store, wishes
+from photodiary.ledger import gallery, photos, queue, schema, store, wishes
 from photodiary.ledger.store import FILE, LOCK, Ledger
 
 WRITER = """
@@ -386,7 +386,7 @@ def test_a_diary_of_the_first_version_is_brought_up(first_version: Path) -> None
     assert [photo.stage for photo, _ in photos.everything(ledger)] == ["aligned", "located", "excluded", "received", "quarantined", "undated"]
     corrected = photos.find(ledger, digest_of(b"2"))
     assert corrected is not None and corrected.sighting is not None and corrected.sighting.human
-    waits = photos.claim(ledger, Stage.RECEIVED, 2e9)
+    waits = queue.claim(ledger, Stage.RECEIVED, 2e9)
     assert waits is not None
     said = Sighting("new-1", EyePair(Point(1, 2), Point(31, 2)), 1.0)
     photos.append_sighting(ledger, waits, said, Stage.LOCATED, doubtful=False, reason=None, now=2e9, likeness=(b"\0\1" * 4, None))

@@ -17,7 +17,7 @@ REASONS = "test_what_is_no_photo_is_set_aside_with_a_reason_and_stays_where_it_i
 SWITCHES = (
     Switch("a row for what could not be read", REASONS, "inbox/intake.py", "self.quarantine(digest, len(data), name, error.code, str(error), now)", "pass"),
     Switch("what it is by its content", REASONS, "darkroom/limits.py", 'b"\\x89PNG\\r\\n\\x1a\\n", "png")', 'b"never", "png")'),
-    Switch("trying again", "test_after_a_fix_a_retry_takes_the_photo_in", "run/engine.py", "house.inbox.read_anew(anew)", "pass"),
+    Switch("trying again", "test_after_a_fix_a_retry_takes_the_photo_in", "run/turns.py", "house.inbox.read_anew(anew)", "pass"),
 )
 
 

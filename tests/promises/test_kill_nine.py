@@ -36,7 +36,7 @@ SWITCHES = (
     Switch(
         "taking in originals without a row",
         "test_killed_between_a_file_and_its_row_nothing_is_lost_doubled_or_left",
-        "run/engine.py",
+        "run/turns.py",
         "return worked or (house.inbox.all_known(time.time(), time.monotonic()) and house.strays.step(time.time()))",
         "return worked",
     ),

@@ -35,7 +35,7 @@ SWITCHES = (
     Switch(
         "the regular look at everything",
         "test_without_a_watcher_a_photo_is_in_within_one_interval",
-        "run/engine.py",
+        "run/turns.py",
         "if wanted or fresh or house.inbox.scan_due(clock):",
         "if wanted or fresh or house.inbox.scanned_at < 0:",
     ),
@@ -57,8 +57,8 @@ SWITCHES = (
         "following a linked inbox",
         "test_7_and_9_a_linked_inbox_and_files_that_are_renamed_or_linked_in",
         "inbox/watcher.py",
-        "os.path.realpath(self._root)",
-        "os.fspath(self._root)",
+        "os.path.realpath(self.root)",
+        "os.fspath(self.root)",
     ),
     Switch(
         "created and moved files as news",

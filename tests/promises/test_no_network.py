@@ -12,10 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 from tests.promises.killer import children
 from tests.promises.switch import Switch
 from tests.support.daemon import ROOT, Diary
@@ -69,7 +71,7 @@ def telltale(number: int, kind: str) -> bytes:
     """A photo that says where, with what and by whom it was taken: EXIF with GPS, XMP and a comment."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0110], exif[0x013B] = "Telltale", DEVICE, WORDS
-    exif.get_ifd(0x8769).update({0x9003: f"2024:03:{number + 1:02} 08:30:00", 0xA431: "SERIAL-4711"})
+    exif.get_ifd(0x8769).update({0x9003: f"2024:03:{number + 1:02} 08:30:00", 0xA431: "SERIAL-4711", 0x927C: b"MAKER\0SERIAL-4711 Telltale"})
     exif.get_ifd(0x8825).update({1: "N", 2: degrees(PLACE[0]), 3: "E", 4: degrees(PLACE[1])})
     pixels = Image.fromarray(picture(eyes_of(number), seed=number))
     xmp = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d exif:GPSLatitude="{PLACE[0]}" exif:GPSLongitude="{PLACE[1]}" device="{DEVICE}"/></x:xmpmeta>'.encode()
@@ -78,12 +80,58 @@ def telltale(number: int, kind: str) -> bytes:
         made = pillow_heif.from_pillow(pixels)
         made.info["xmp"] = xmp
         made.save(out, exif=exif.tobytes(), quality=90)
+    elif kind == "png":
+        texts = PngInfo()
+        texts.add_text("Author", f"{WORDS}, {DEVICE}, {PLACE[0]}")
+        texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        pixels.save(out, "PNG", exif=exif, pnginfo=texts, icc_profile=PROFILE)
     else:
-        pixels.save(out, "JPEG", quality=92, exif=exif, comment=WORDS.encode(), xmp=xmp)
+        pixels.save(out, "JPEG", quality=92, exif=exif, comment=WORDS.encode(), xmp=xmp, icc_profile=PROFILE)
     return out.getvalue()
 
 
-MARKS = (DEVICE.encode(), WORDS.encode(), b"SERIAL-4711", b"48.137", b"11.576", b"GPS", b"Exif\0", b"IMG_PRIVATE", b"Telltale")
+def named(profile: bytes, name: bytes) -> bytes:
+    """A colour profile under another name of the same length, in whichever letters it is written."""
+    for letters in ("ascii", "utf-16-be"):
+        if (old := b"sRGB built-in".decode().encode(letters)) in profile:
+            return profile.replace(old, name.decode().encode(letters))
+    raise AssertionError("the profile has another name")
+
+
+PROFILE = named(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"Telltale 9000")
+MARKS = (
+    DEVICE.encode(),
+    WORDS.encode(),
+    b"SERIAL-4711",
+    b"48.137",
+    b"11.576",
+    b"GPS",
+    b"Exif\0",
+    b"IMG_PRIVATE",
+    b"Telltale",
+    "Telltale".encode("utf-16-be"),
+    b"MAKER",
+    b"xmpmeta",
+    b"ICC_PROFILE",
+    b"iCCP",
+)
+ASKED = """title = "Our year"
+chapters = "month"
+stamp = "date"
+[films.month]
+of = "30 days"
+shape = "9:16"
+"""
+TOLD = {
+    "title",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "encoder",
+    "handler_name",
+    "vendor_id",
+    "language",
+}  # what a film may say, and nothing else
 
 
 @pytest.fixture
@@ -124,33 +172,48 @@ def test_photos_become_film_without_a_network_and_without_traces(diary: Diary) -
     Messages are configured and due: what sends them is loaded by no process of the service.
     """
     isolated(diary)
-    diary.config.write_text(diary.config.read_text() + '[logs]\nlevel = "debug"\n[notify]\nurls = ["json://127.0.0.1:9"]\nexec = ["false"]\n')
+    diary.config.write_text(
+        diary.config.read_text().replace("[film]\n", f"[film]\n{ASKED.partition('[films')[0]}")
+        + ASKED[ASKED.index("[films") :]
+        + '[logs]\nlevel = "debug"\n[notify]\nurls = ["json://127.0.0.1:9"]\nexec = ["false"]\n'
+    )
     diary.environment["PYTHONPROFILEIMPORTTIME"] = "1"
     drop(diary.inbox, "IMG_PRIVATE_1.jpg", telltale(1, "jpeg"))
     drop(diary.inbox, "IMG_PRIVATE_2.heic", telltale(2, "heic"))
+    drop(diary.inbox, "IMG_PRIVATE_4.png", telltale(4, "png"))
     (diary.inbox / "cut.jpg").write_bytes(telltale(3, "jpeg")[:-3000])
-    for name in ("IMG_PRIVATE_1.jpg", "IMG_PRIVATE_2.heic"):
+    for name in ("IMG_PRIVATE_1.jpg", "IMG_PRIVATE_2.heic", "IMG_PRIVATE_4.png"):
         assert all(mark in (diary.inbox / name).read_bytes() for mark in (DEVICE.encode(), b"48.137", b"SERIAL-4711")), "they do tell"
     diary.start()
-    diary.until_film_of(2)
+    diary.until_film_of(3)
+    diary.until(lambda state: (diary.archive / "films/month.mp4").exists(), "the other film")
+    for verb in ("share", "poster", "sheet"):
+        assert (done := diary.ask(verb)).returncode == 0, done.stderr
     mine = [diary.pid, *children(diary.pid)]
     assert len(mine) >= 2, "a worker too"
     interfaces = {line.split(":")[0].strip() for line in Path(f"/proc/{diary.pid}/net/dev").read_text().splitlines()[2:]}
     assert interfaces == {"lo"}
     assert set().union(*(sockets(pid) for pid in mine)) <= {"unix"}
     made = [path for folder in ("frames", "films") for path in (diary.archive / folder).rglob("*") if path.is_file()]
-    assert len(made) == 3
+    assert sorted(path.name for path in made[3:]) == ["latest.mp4", "month.mp4", "poster.jpg", "share.mp4", "sheet.jpg"]
     for path in made:
         data = path.read_bytes()
         assert [mark for mark in (*MARKS, str(diary.folder).encode(), b"/inbox") if mark in data] == [], path
         assert not re.search("PRIVATE|Telltale", path.name)
-    for path in made[:2]:
-        with Image.open(path) as frame:
-            assert not frame.getexif() and not {"exif", "xmp", "comment"} & frame.info.keys()
+    for path in made:
+        if path.suffix == ".mp4":
+            with av.open(str(path)) as film:
+                said = {**film.metadata, **film.streams.video[0].metadata}
+                chapters = {value for chapter in film.chapters() for value in chapter["metadata"].values()}
+            assert said.keys() <= TOLD and said.get("title", "Our year") == "Our year" and chapters <= {"March 2024"}, (path, said, chapters)
+        else:
+            with Image.open(path) as frame:
+                assert not frame.getexif() and not {"exif", "xmp", "comment", "icc_profile"} & frame.info.keys(), path
     loaded = {line.rpartition("|")[2].strip() for line in diary.told().splitlines() if line.startswith("import time:")}
     assert {"photodiary.run.daemon", "photodiary.notify.config", "av"} <= loaded, "the film's process too"
     assert not {name.split(".")[0] for name in loaded} & {"apprise", "requests", "urllib3", "smtplib"}
     assert {name for name in loaded if name.startswith("photodiary.notify.")} == {"photodiary.notify.config"}
+    assert {name for name in loaded if name.startswith("photodiary.metrics.")} == {"photodiary.metrics.config"} and "prometheus_client" not in loaded
     told = diary.told().encode()
     rationals = [str(part).encode() for value in PLACE for part in (degrees(value)[2],)]
     assert [mark for mark in (b"48.137", b"11.576", DEVICE.encode(), WORDS.encode(), b"SERIAL-4711", *rationals) if mark in told] == []

@@ -19,7 +19,7 @@ from tests.support.dots import drop, photo
 
 TEST = "test_after_a_suspend_late_jobs_run_once_and_nothing_is_dropped"
 SWITCHES = (
-    Switch("late jobs running all the same", TEST, "run/daemon.py", '"misfire_grace_time": None', '"misfire_grace_time": 1'),
+    Switch("late jobs running all the same", TEST, "run/schedule.py", '"misfire_grace_time": None', '"misfire_grace_time": 1'),
     Switch("waiting for a database that is held", "test_a_stuck_database_delays_and_loses_nothing", "ledger/store.py",
            "fcntl.flock(self._lock_fd, fcntl.LOCK_EX)", "fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)"),
 )  # fmt: skip

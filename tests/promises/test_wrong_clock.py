@@ -27,7 +27,7 @@ SWITCHES = (
            '(rf"PXL_{_DATE}{_GAP}{_CLOCK}", _Means.UTC)', '(rf"PXL_{_DATE}{_GAP}{_CLOCK}", _Means.LOCAL)'),
     Switch("believing a file's time only within two days", "test_each_photo_gets_its_date_from_the_most_trusted_source", "diary/calendar.py",
            "LIVE = timedelta(hours=48)", "LIVE = timedelta(hours=480)"),
-    Switch("the schedule counts in UTC", "test_the_clocks_change_and_the_schedule_goes_on", "run/daemon.py",
+    Switch("the schedule counts in UTC", "test_the_clocks_change_and_the_schedule_goes_on", "run/schedule.py",
            "BackgroundScheduler(timezone=UTC,", "BackgroundScheduler("),
 )  # fmt: skip
 

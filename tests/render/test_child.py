@@ -64,7 +64,7 @@ def test_a_child_makes_the_film(tmp_path: Path) -> None:
 
     made = render_in_child(plan, tmp_path, tmp_path / "there", progress=progress, should_stop=go_on, nice=13)
     assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
-    assert seen == list(range(27))
+    assert list(dict.fromkeys(seen)) == list(range(27))
     assert (made.encoded, made.bytes) == (26, (tmp_path / "there").stat().st_size)
     ((niceness, maps),) = looked
     assert niceness >= 13

@@ -237,14 +237,14 @@ def test_several_threads_make_the_same_film(film: Path, root: Path, codec: str, 
         told: list[int] = []
         made = Making(PLANS[codec](PHOTOS), root, told.append).make(root / "film", full=True)
         assert made.encoded == COUNT and (root / "film").read_bytes() == (film / codec).read_bytes()
-        assert told == list(range(COUNT + 1))
+        assert told == [*range(COUNT), *[COUNT] * (len(told) - COUNT)] and len(told) > COUNT + len(PLANS[codec](PHOTOS).segments), "copying is work too"
 
 
 def test_progress_counts_what_is_there_already(root: Path) -> None:
     """Photos whose segments are there count at once."""
     told: list[int] = []
     made = Making(plan_of(CHANGES["one more in the middle"]), root, told.append).make(root / "film")
-    assert told == list(range(COUNT + 1 - made.encoded, COUNT + 2))
+    assert list(dict.fromkeys(told)) == list(range(COUNT + 1 - made.encoded, COUNT + 2))
 
 
 def test_the_same_photos_twice_are_encoded_once(tmp_path: Path) -> None:

@@ -113,3 +113,18 @@ def test_the_lock_has_one_holder_names_it_and_ends_with_it(tmp_path: Path) -> No
         signal.signal(signal.SIGUSR1, before)
     assert lock.holder(tmp_path) is None
     assert not lock.nudge(tmp_path)
+
+
+def test_a_nudge_reaches_nobody_whose_number_only_looks_like_the_holders(tmp_path: Path) -> None:
+    """In another container the holder's number may be anybody's: who holds no lock as far as the kernel says is left alone."""
+    before = signal.getsignal(signal.SIGUSR1)
+    with subprocess.Popen([sys.executable, "-c", "print('up', flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger:
+        try:
+            assert stranger.stdout is not None and stranger.stdout.readline() == "up\n"
+            mine = lock.DaemonLock(tmp_path)
+            (tmp_path / lock.FILE).write_text(f"{stranger.pid}\n")
+            assert lock.nudge(tmp_path)
+            assert stranger.communicate("go on\n", 20) and stranger.returncode == 0
+            mine.release()
+        finally:
+            signal.signal(signal.SIGUSR1, before)

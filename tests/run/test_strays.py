@@ -19,7 +19,7 @@ from photodiary.settings import load
 def worked(engine: Engine, seconds: float = 20) -> None:
     """The intake loop's steps, until everything is taken in."""
     end = time.monotonic() + seconds
-    while engine._intake() or not engine.houses[0].inbox.all_known(time.time(), time.monotonic()):
+    while engine.turns.intake() or not engine.houses[0].inbox.all_known(time.time(), time.monotonic()):
         assert time.monotonic() < end, "the inbox does not come to rest"
         time.sleep(0.02)
 
@@ -44,7 +44,7 @@ def test_a_photo_replaced_between_its_copy_and_its_row_stays(tmp_path: Path, mon
         drop(diary.inbox, "today.jpg", photo(2))
         with monkeypatch.context() as full:
             full.setattr(photos, "insert_or_name", refuse)
-            engine._scan_wanted.set()
+            engine.turns.scan_wanted.set()
             with pytest.raises(StorageTrouble, match="the disk is full"):
                 worked(engine)
         assert len(list(engine.houses[0].archive.originals())) == 2 and sent(engine) == [digest_of(photo(1))]
@@ -52,7 +52,7 @@ def test_a_photo_replaced_between_its_copy_and_its_row_stays(tmp_path: Path, mon
         if restarted:
             engine.close()
             engine = Engine(load(diary.config), lambda settings: DotLocator())
-        engine._scan_wanted.set()
+        engine.turns.scan_wanted.set()
         worked(engine)
         assert sent(engine) == sorted(digest_of(photo(number)) for number in (1, 2, 3))
         assert not engine.houses[0].strays.waiting
@@ -67,10 +67,10 @@ def test_where_the_inbox_is_not_looked_at_nothing_is_taken_from_the_archive(tmp_
     try:
         engine.houses[0].archive.publish(f"originals/2024/2024-03-02_08-30-00_{digest_of(photo(1))[:16]}.jpg", photo(1))
         diary.inbox.rmdir()
-        assert not engine._intake() and not engine._locate() and engine.houses[0].inbox.problem is not None
+        assert not engine.turns.intake() and not engine.turns.locate() and engine.houses[0].inbox.problem is not None
         assert sent(engine) == [] and engine.houses[0].strays.waiting and engine.quiet()
         diary.inbox.mkdir()
-        engine._scan_wanted.set()
+        engine.turns.scan_wanted.set()
         worked(engine)
         assert sent(engine) == [digest_of(photo(1))]
     finally:

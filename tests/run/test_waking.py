@@ -26,7 +26,7 @@ def test_a_photo_sent_back_is_looked_at_without_waiting(tmp_path: Path) -> None:
         facings.turn(house.ledger, [row], 180, facings.BY, 1.0)
         locate = next(loop for loop in engine.loops if loop.name == "locate")
         locate._nudged.clear()
-        assert engine._align()
+        assert engine.turns.align()
         row = photos.find(house.ledger, row.sha256)
         assert row is not None and row.stage is Stage.RECEIVED
         assert locate._nudged.is_set()

@@ -134,7 +134,7 @@ def test_a_day_tells_all_its_photos(ledger: Ledger, settings: Settings) -> None:
 
 def test_every_source_of_a_date_has_words() -> None:
     """No source is shown as a code."""
-    assert set(SOURCES) == {"exif", "digitized", "name", "mtime", "person"}
+    assert set(SOURCES) == {"exif", "digitized", "takeout", "immich", "name", "mtime", "person"}
 
 
 def test_without_a_diary_it_is_said(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import structlog
@@ -18,8 +18,9 @@ from photodiary.diary.canvas import Canvas, fit
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.facing import onto
 from photodiary.diary.photo import Digest, Stage, shown_name
+from photodiary.diary.tally import Tally
 from photodiary.errors import Held, NoReader, Unreadable, WorkerLost
-from photodiary.ledger import photos, reels
+from photodiary.ledger import photos, queue, reels
 from photodiary.ledger.store import Ledger
 
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ class Aligning:
     darkroom: Darkroom
     config: AlignConfig
     spent: dict[Digest, float]  # seconds of work so far by photo, for the log line
+    arrived: Tally = field(default_factory=lambda: Tally(0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0))  # to the first frame, without a backlog's
 
     @cached_property
     def _again(self) -> LookingAgain:
@@ -48,7 +50,7 @@ class Aligning:
         row = self._canvas(now, quiet_s)
         if row is None:
             return False
-        photo = photos.claim(self.ledger, Stage.LOCATED, now)
+        photo = queue.claim(self.ledger, Stage.LOCATED, now)
         if photo is None:
             return quiet_s > 0 and self._again.step()
         started = time.monotonic()
@@ -75,6 +77,8 @@ class Aligning:
         frame = layout.frame(photo.sha256, wall, sighting.eyes, row.canvas, photo.facing)
         self.archive.publish(frame, data)
         reels.publish_frame(self.ledger, photo, frame, len(data), matrix, row.id, time.time, measured)
+        if photo.frame is None and not photo.backlog:
+            self.arrived.add(time.time() - photo.received_at)
         if photo.frame is not None and photo.frame != frame:
             self.archive.remove(photo.frame)
         spent = self.spent.pop(photo.sha256, 0.0) + time.monotonic() - started

@@ -45,6 +45,14 @@ def beginning(root: Path) -> str:
     return f"the disk of {root} is nearly full: "
 
 
+def free_on(root: Path) -> int | None:
+    """Bytes that are free on the disk of an archive; None for one that is not there."""
+    try:
+        return _free_and_kept(root, DiskConfig())[0]
+    except OSError:
+        return None
+
+
 def short_of(root: Path, config: DiskConfig, size: int = 0) -> str | None:
     """What a person is told of a disk whose free space is below the reserve, or would be with `size` more bytes; None for one that has room or is not there."""
     try:

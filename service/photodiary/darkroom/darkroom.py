@@ -58,6 +58,7 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._line: Line | None = None
         self._since = 0.0
+        self.starts = 0
 
     def _start(self) -> Line:
         """A fresh worker that has loaded all that it needs.  Raises NoWorker, which is no photo's fault."""
@@ -74,6 +75,7 @@ class _Worker:
             hello = self._line.receive_head(time.monotonic() + START_S)
         except (EOFError, OSError, Nonsense) as error:
             raise NoWorker(f"no process that reads photos comes up on this machine (exit {self.stop(patience=1.0)}); what it said stands in the log") from error
+        self.starts += 1
         self._told(hello)
         self._since = time.monotonic()
         return self._line
@@ -138,6 +140,16 @@ class Darkroom:
         self._warned = False
         count = config.workers or min(4, len(os.sched_getaffinity(0)))
         self._workers = [_Worker(config, self._started) for _ in range(count)]
+
+    @property
+    def starts(self) -> int:
+        """How many processes have come up so far; more than there are at a time, once some have died."""
+        return sum(worker.starts for worker in self._workers)
+
+    @property
+    def readers(self) -> int:
+        """How many photos can be worked on at a time; each reader remembers a few that it has decoded."""
+        return len(self._workers)
 
     def _started(self, hello: dict[str, Any]) -> None:
         if hello.get("filtered") is not True and not self._warned:

@@ -15,6 +15,7 @@ EARLIEST = datetime(1990, 1, 1)  # before it there were no digital selfies, and 
 AHEAD = timedelta(hours=26)  # the farthest time zone is 14 hours ahead of UTC; the rest forgives a clock that is hours wrong
 LARGEST_OFFSET = timedelta(hours=14)
 LIVE = timedelta(hours=48)  # a modification time this close to the arrival is the camera's; an older one may be that of any copy
+CAMERA, EXPORTS, PERSON = ("exif", "digitized"), ("takeout", "immich"), "person"  # sources
 RESET_CLOCKS = {datetime(2000, 1, 1), datetime(2002, 12, 8, 12)}  # written by cameras, and early Androids, that were never told the time
 LONGEST_NAME, LONGEST_VALUE = 255, 64  # more characters than any file name or EXIF date has; the rest is not looked at
 
@@ -37,7 +38,7 @@ class Taken:
 
     wall: datetime  # naive: the wall clock where the photo was taken
     offset: timedelta | None  # UTC offset, None when unknown
-    source: str  # "exif" | "digitized" | "name" | "mtime"
+    source: str  # "exif" | "digitized" | "takeout" | "immich" | "name" | "mtime" | "person"
     day_only: bool = False  # the source knows only the day: wall is 12:00:00 of it
 
     def utc(self, zone: tzinfo) -> datetime:
@@ -52,19 +53,42 @@ class Taken:
         return known.isoformat(timespec="seconds")
 
 
-def when_taken(exif: ExifDates, name: str, *, now: datetime, zone: tzinfo, mtime: float | None = None, arrived_live_at: float | None = None) -> Taken | None:
+def when_taken(
+    exif: ExifDates, name: str, *, now: datetime, zone: tzinfo, mtime: float | None = None, arrived_live_at: float | None = None, told: Taken | None = None
+) -> Taken | None:  # fmt: skip
     """What the most trusted source with a believable date says, or None: the photo is undated.
 
     `name` is the file's own name without folders; `now` is aware (a naive one is read in `zone`); `mtime` and `arrived_live_at` are
-    seconds since 1970.  `zone` is where the diary lives: it gives meaning to sources that count in UTC, never to an EXIF wall clock.
+    seconds since 1970; `told` is what was said about the photo where it comes from.  `zone` is where the diary lives: it gives meaning
+    to sources that count in UTC, never to an EXIF wall clock.
     """
     latest = _latest(now, zone)
-    return (
-        _from_exif(exif.original, exif.offset_original, exif.subsec_original, "exif", latest)
-        or _from_exif(exif.digitized, exif.offset_digitized, None, "digitized", latest)
-        or from_name(name, now=now, zone=zone)
-        or _from_mtime(mtime, arrived_live_at, zone, latest)
+    camera = _from_exif(exif.original, exif.offset_original, exif.subsec_original, "exif", latest) or _from_exif(
+        exif.digitized, exif.offset_digitized, None, "digitized", latest
     )
+    if told is not None and told.source != PERSON and not EARLIEST <= told.wall <= latest:
+        told = None
+    if told is not None and outranks(told, camera):
+        return told
+    return camera or told or from_name(name, now=now, zone=zone) or _from_mtime(mtime, arrived_live_at, zone, latest)
+
+
+def outranks(told: Taken, known: Taken | None) -> bool:
+    """Whether what was said where a photo comes from goes before the date it has.
+
+    A person's word goes before all.  What an export or another photo server says goes before a file's name and time, and before the
+    camera only when the two clocks are farther apart than any two on earth (26 hours): a person corrected it there, and neither Google
+    nor Immich writes corrections into the file; anything less may be a time zone, of which the camera's clock knows more.
+    """
+    if known is None:
+        return True
+    if known.source == PERSON:
+        return False
+    if told.source == known.source:
+        return told != known and told.source in EXPORTS  # corrected there since
+    if told.source in EXPORTS:
+        return known.source not in EXPORTS and (known.source not in CAMERA or abs(told.wall - known.wall) > AHEAD)
+    return told.source == PERSON
 
 
 def diary_day(wall: datetime, day_starts: time = time(4)) -> date:
@@ -183,6 +207,12 @@ def _from_mtime(mtime: float | None, arrived_live_at: float | None, zone: tzinfo
         return None
     taken = _counted(mtime, zone, "mtime")
     return taken if taken and EARLIEST <= taken.wall <= latest else None
+
+
+def counted(seconds: int, zone: tzinfo, source: str) -> Taken | None:
+    """The wall clock of `zone` so many seconds after 1970, of a photo taken nobody knows where; None beyond the years that there are."""
+    found = _counted(seconds, zone, source)
+    return None if found is None else Taken(found.wall, None, source)
 
 
 def _counted(seconds: float, zone: tzinfo, source: str) -> Taken | None:

@@ -138,7 +138,7 @@ def fit(photos: Sequence[Framed]) -> Fit:
         tightest = FOREHEAD + CHIN
         for step in range(int((WIDEST - tightest) / 0.05), -1, -1):  # from the widest: filler may shrink again as the picture widens
             height_iod = tightest + 0.05 * step
-            filler, level = min((_mean_filler(photos, (w, h), height_iod, level), level) for level in _levels(height_iod))
+            filler, level = _least(photos, (w, h), height_iod, LITTLE_FILLER if step else math.inf)
             if filler <= LITTLE_FILLER or step == 0:
                 candidate = Fit(build((w, h), height_iod, level, _short_side(photos, (w, h), height_iod)), name, filler, len(photos))
                 if filler <= LITTLE_FILLER:
@@ -157,9 +157,23 @@ def _levels(height_iod: float) -> list[float]:
     return [lowest + 0.02 * step for step in range(steps + 1)]
 
 
-def _mean_filler(photos: Sequence[Framed], shape: tuple[int, int], height_iod: float, level: float) -> float:
+def _least(photos: Sequence[Framed], shape: tuple[int, int], height_iod: float, most: float) -> tuple[float, float]:
+    best = math.inf, 0.0
+    for level in _levels(height_iod):
+        best = min(best, (_mean_filler(photos, shape, height_iod, level, min(most, best[0])), level))
+    return best
+
+
+def _mean_filler(photos: Sequence[Framed], shape: tuple[int, int], height_iod: float, level: float, most: float) -> float:
+    """Infinite as soon as it is sure to be over `most`: of the many framings that are tried, few are looked at to the end."""
     canvas = build(shape, height_iod, level, 1000)
-    return math.fsum(uncovered(p.width, p.height, similarity(p.eyes, canvas), canvas) for p in photos) / len(photos)
+    shares, total, enough = [], 0.0, most * len(photos) * (1 + 1e-9)
+    for photo in photos:
+        shares.append(uncovered(photo.width, photo.height, similarity(photo.eyes, canvas), canvas))
+        total += shares[-1]
+        if total > enough:
+            return math.inf
+    return math.fsum(shares) / len(photos)
 
 
 def _short_side(photos: Sequence[Framed], shape: tuple[int, int], height_iod: float) -> int:

@@ -68,6 +68,7 @@ REASONS: dict[str, str] = {
     "excluded": "left out by you",
     "not_me": "somebody else, as you said",
     "faceless": "no face in it, as you said",
+    "moved": "moved to another diary",
     "deleted": "deleted from the inbox",
     "forgotten": "being forgotten",
     "not_a_photo": "not a photo (its content is neither JPEG, PNG, WebP, AVIF nor HEIC)",

@@ -6,8 +6,7 @@ import math
 import os
 import stat
 import threading
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -16,6 +15,7 @@ from photodiary.diary.photo import retry_wait, shown_name
 from photodiary.errors import Held, NoReader, PhotodiaryError, WorkerLost
 from photodiary.inbox import files
 from photodiary.inbox.absence import Absence
+from photodiary.inbox.arriving import Arriving
 from photodiary.inbox.intake import Intake, Taken
 from photodiary.inbox.settle import InboxConfig, Pending, ignored_file, ignored_folder, observe, settled
 from photodiary.ledger import arrivals, wishes
@@ -50,8 +50,7 @@ class Inbox:
         self.scan_wanted = False
         self._known = arrivals.known_files(self.ledger)
         self._held = arrivals.held_files(self.ledger)
-        self._pending: dict[bytes, Pending] = {}
-        self._due: deque[bytes] = deque()
+        self._pending = Arriving()
         self._nudges: list[Nudge] = []
         self._lock = threading.Lock()
         self._ignored: dict[bytes, str] = {}
@@ -59,6 +58,7 @@ class Inbox:
         self._busy_at = float("-inf")
         self.scanned_at = float("-inf")
         self._first_scan = float("inf")
+        self._overseen = False  # whether the last look found the inbox in order: then what is new since arrives now
 
     def scan_due(self, clock: float) -> bool:
         """Whether it is time to look at everything again: regularly, and soon after something that only a scan can count."""
@@ -81,7 +81,7 @@ class Inbox:
     def scan(self, now: float, clock: float) -> None:
         """Look at everything.  This is the truth: what is new or changed becomes pending.  `clock` is monotonic."""
         try:
-            listing = files.walk(self.root, self.config.ignore)
+            listing = files.walk(self.root, self.config.ignore, self._known)
             problem = None
             if not listing.files and self._known and not any(self.root.iterdir()):
                 problem = f"the inbox {self.root} is empty though it held photos; is it mounted?"
@@ -91,14 +91,15 @@ class Inbox:
         self._say(problem)
         pending = {}
         for path, stamp in listing.files.items():
-            if self._known.get(path) != stamp:
-                pending[path] = observe(self._pending.get(path), stamp, clock)
+            if (known := self._known.get(path)) is not stamp and known != stamp:  # mostly it is the same, and there may be many
+                pending[path] = observe(self._pending.get(path), stamp, clock, backlog=not self._overseen)
         gone = [path for path in self._held if path not in listing.files] if problem is None else []
         if gone:
             arrivals.release(self.ledger, gone)
             for path in gone:
                 del self._held[path]
-        self._pending = pending
+        self._pending.only(pending)
+        self._overseen = problem is None
         self.absence.look(self._known, listing.files, healthy=problem is None, now=now)
         for path in listing.ignored.keys() - self._ignored.keys():
             log.info(f"{shown_name(path)} is ignored: it is {listing.ignored[path]}, no regular file", code="file.ignored", diary=self.intake.diary)
@@ -124,7 +125,7 @@ class Inbox:
             return
         wishes.note(
             self.ledger,
-            held=len(self._pending.keys() | self._held.keys()),
+            held=len({*self._pending, *self._held}),
             ignored=len(self._ignored),
             forgotten=len(self._forgotten),
             inbox_problem=self.problem,
@@ -140,7 +141,7 @@ class Inbox:
             stamp = self._stamp(nudge.path)
             self.scan_wanted = self.scan_wanted or stamp is None  # gone, or no regular file: only a scan counts those
             if stamp is not None and self._known.get(nudge.path) != stamp:
-                self._pending[nudge.path] = observe(self._pending.get(nudge.path), stamp, clock, early=True, renamed=nudge.renamed)
+                self._pending.put(nudge.path, observe(self._pending.get(nudge.path), stamp, clock, early=True, renamed=nudge.renamed))
 
     def _stamp(self, path: bytes) -> Stamp | None:
         try:
@@ -151,34 +152,23 @@ class Inbox:
             return None
         return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
 
-    def step(self, now: float, clock: float) -> bool:
-        """Take in one file whose time has come.  Returns whether one was worked on."""
+    def step(self, now: float, clock: float, *, hurried: bool = False) -> bool:
+        """Take in one file whose time has come, one that arrives now first.  hurried: only such a one.  Returns whether one was worked on."""
         self._listen(clock)
-        path = self._next(now, clock)
-        if path is None:
+        path = self._pending.next(lambda path, pending: self._is_due(path, pending, now, clock), hurried=hurried)
+        pending = None if path is None else self._pending.get(path)
+        if path is None or pending is None:
             return False
-        pending, stamp = self._pending[path], self._stamp(path)
+        stamp = self._stamp(path)
         if stamp is None:
-            del self._pending[path]
+            self._pending.drop(path)
             self.scan_wanted = True
         elif stamp != pending.stamp:
-            self._pending[path] = observe(pending, stamp, clock)
+            self._pending.put(path, observe(pending, stamp, clock))
         else:
-            self._take(path, pending, calm=self._calm(pending, clock), now=now)
+            self._take(path, pending, now, clock)
         self._busy_at = clock
         return True
-
-    def _next(self, now: float, clock: float) -> bytes | None:
-        """A file whose time has come.  One look at all that wait finds all of them: a look for each would cost the square of their number."""
-        for look in (False, True):
-            if look:
-                self._due = deque(path for path, pending in self._pending.items() if self._is_due(path, pending, now, clock))
-            while self._due:
-                path = self._due.popleft()
-                pending = self._pending.get(path)
-                if pending is not None and self._is_due(path, pending, now, clock):
-                    return path
-        return None
 
     def _is_due(self, path: bytes, pending: Pending, now: float, clock: float) -> bool:
         return (pending.early or self._calm(pending, clock)) and not self._is_waiting(path, pending, now)
@@ -190,15 +180,16 @@ class Inbox:
         held = self._held.get(path)
         return held is not None and held.stamp == pending.stamp and now < held.next_try
 
-    def _take(self, path: bytes, pending: Pending, *, calm: bool, now: float) -> None:
-        full = os.path.join(os.fsencode(self.root), path)
+    def _take(self, path: bytes, pending: Pending, now: float, clock: float) -> None:
+        full, calm = os.path.join(os.fsencode(self.root), path), self._calm(pending, clock)
         try:
-            taken = self.intake.take(full, path, now=now, live=True, trusting=calm, whole=calm or pending.renamed)
+            taken = self.intake.take(full, path, now=now, live=True, trusting=calm, whole=calm or pending.renamed, backlog=pending.backlog)
         except (Held, WorkerLost) as error:
             if calm or isinstance(error, WorkerLost):
                 self._hold(path, pending.stamp, error, now=now)
             else:
-                self._pending[path] = Pending(pending.stamp, pending.since, early=False, renamed=pending.renamed)
+                stamp = self._stamp(path)
+                self._pending.put(path, replace(pending, early=False) if stamp in (None, pending.stamp) else observe(pending, stamp, clock))
             return
         except PhotodiaryError:
             raise  # the disk or the ledger: not this file's fault
@@ -215,7 +206,7 @@ class Inbox:
             self._forgotten.add(path)
             log.info("a photo that you had forgotten lies in the inbox; it is ignored", code="photo.forgotten", diary=self.intake.diary, sha256=taken.sha256)
         self._held.pop(path, None)
-        self._pending.pop(path, None)
+        self._pending.drop(path)
 
     def read_anew(self, paths: list[bytes]) -> None:
         """Count these files as unknown: the next scan takes them in as if they had just come."""
@@ -269,7 +260,7 @@ class Inbox:
         with self._lock:
             if self._nudges:
                 return 0.0
-        if any(not self._is_waiting(path, pending, now) for path, pending in list(self._pending.items())):
+        if any(not self._is_waiting(path, pending, now) for path, pending in self._pending.items()):
             return 0.0
         return max(1e-3, clock - max(self._busy_at, self._first_scan))
 

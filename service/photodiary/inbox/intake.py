@@ -14,7 +14,7 @@ from photodiary.archive import layout
 from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.darkroom.limits import NOT_A_PHOTO, SNIFFED, DarkroomConfig, sniff
-from photodiary.diary.calendar import when_taken
+from photodiary.diary import calendar
 from photodiary.diary.photo import Digest, Stage, digest_of, shown_name
 from photodiary.errors import Held, Unreadable
 from photodiary.inbox import files
@@ -53,11 +53,15 @@ class Intake:
     spent: dict[Digest, float]  # seconds of work so far by photo, for the log line
     room_for: Callable[[int], None] = _enough  # so many bytes; raises StorageTrouble when the disk has no room for them
 
-    def take(self, path: bytes, name: bytes, *, now: float, live: bool, trusting: bool, whole: bool = True) -> Taken:
+    def take(
+        self, path: bytes, name: bytes, *, now: float, live: bool, trusting: bool, whole: bool = True, told: calendar.Taken | None = None,
+        backlog: bool = False,
+    ) -> Taken:  # fmt: skip
         """Take in the file at `path`, which the user knows as `name`.
 
         live: it arrived now, so its file time may date it.  trusting: it has settled, so what is no photo is quarantined;
         otherwise anything but a good photo is Held.  whole: when false, it must also show by itself that nothing is missing.
+        told: when it was taken, as said where it comes from.  backlog: photos that arrive now go before it.
 
         Repeatable: copying in again ends with the same archive and rows.  Raises Held, WorkerLost, StorageTrouble.
         """
@@ -87,17 +91,19 @@ class Intake:
             self.quarantine(digest, len(data), name, error.code, str(error), now)
             return Taken("quarantined", digest, stamp, str(error))
         moment = datetime.fromtimestamp(now, UTC)
-        taken = when_taken(
+        taken = calendar.when_taken(
             seen.dates, os.path.basename(name).decode("utf-8", "replace"), now=moment, zone=self.zone,
-            mtime=mtime, arrived_live_at=now if live else None,
+            mtime=mtime, arrived_live_at=now if live else None, told=told,
         )  # fmt: skip
+        if live and not trusting and (taken is None or taken.source == "mtime"):
+            raise Held("nothing dates it but its file's time, which may still be set")
         original = layout.original(digest, None if taken is None else taken.wall, seen.format)
         self.archive.publish(original, data)
         stage = Stage.UNDATED if taken is None else Stage.RECEIVED
         row = photos.NewPhoto(
             digest, len(data), seen.format, seen.width, seen.height, taken,
             None if taken is None else taken.utc(self.zone).timestamp(), original, stage, "undated" if taken is None else None,
-            seen.picture, seen.signature,
+            seen.picture, seen.signature, backlog,
         )  # fmt: skip
         photos.insert_or_name(self.ledger, row, name, now)
         if taken is None:

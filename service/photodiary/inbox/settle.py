@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from photodiary.darkroom import extents
@@ -18,6 +18,9 @@ IGNORED_FILES = (
 IGNORED_FOLDERS = (
     ".*", "@eadir", "#recycle", "#snapshot", "__macosx", "lost+found", "$recycle.bin", "system volume information", "*.photoslibrary",
 )  # fmt: skip
+
+
+TIME_SET_S = 1.0  # after its name, of a file that is brought whole
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,13 @@ class Pending:
 
 
 def observe(old: Pending | None, stamp: Stamp, now: float, *, early: bool = False, renamed: bool = False, backlog: bool = False) -> Pending:
-    """What is known after seeing the file once more: an unchanged file keeps its `since`, a changed one starts anew.  backlog: seen by a first look."""
+    """What is known after seeing the file once more: an unchanged file keeps its `since`, a changed one starts anew.  backlog: seen by a first look.
+
+    A file that got its name by a rename and only its time right after, as Syncthing does it, is still the one that came whole, and is tried at once.
+    """
     if old is None or old.stamp != stamp:
+        if old is not None and old.renamed and now - old.since < TIME_SET_S and (old.stamp.size, old.stamp.inode) == (stamp.size, stamp.inode):
+            return replace(old, stamp=stamp, early=True)
         return Pending(stamp, now, early, renamed, backlog and not early)
     return Pending(stamp, old.since, old.early or early, old.renamed or renamed, old.backlog and not early)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from photodiary.diary.calendar import diary_day
+from photodiary.diary.hours import DAY_STARTS
 from photodiary.diary.photo import Digest, Stage
 from photodiary.ledger import takes
 from photodiary.ledger.photos import COULD_SHOW, FILM_ORDER
 from photodiary.ledger.store import Ledger
-
-DAY_STARTS = time(4)
 
 
 @dataclass(frozen=True, slots=True)

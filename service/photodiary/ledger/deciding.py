@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 
 from photodiary.diary.calendar import Taken
 from photodiary.diary.photo import Digest, Stage
-from photodiary.ledger import facings, forgetting, labels, retracting, takes, verdicts, wishes
+from photodiary.ledger import brought, facings, forgetting, labels, retracting, verdicts, wishes
 from photodiary.ledger.photos import PhotoRow, find_within, move
 from photodiary.ledger.store import Connection, Ledger
 
@@ -55,6 +55,8 @@ def heed(ledger: Ledger, zone: tzinfo, now: float) -> bool:
                 facings.heed(db, photo)
             elif wish.details["kind"] in (verdicts.DELETED, verdicts.RETURNED):
                 _follow_inbox(db, photo)
+            elif wish.details["kind"] == brought.TOLD:
+                brought.heed(db, photo, wish.details["taken"], zone)
             else:
                 _redate(db, photo, datetime.fromisoformat(wish.details["value"]), zone)
         wishes.fulfil_within(db, wish.id, {"photos": len(wish.details["sha256"])}, now)
@@ -96,11 +98,7 @@ def _restore(db: Connection, photo: PhotoRow) -> None:
 
 
 def _redate(db: Connection, photo: PhotoRow, wall: datetime, zone: tzinfo) -> None:
-    """To another place of the film, or for the first time into it: a frame is made anew where there was one, for it is named by its date."""
+    """As a person says, whatever anybody else does."""
     utc = Taken(wall, None, "person").utc(zone).timestamp()
     db.execute("UPDATE photos SET taken_wall = ?, taken_offset_s = NULL, taken_utc = ?, taken_from = 'person' WHERE id = ?", (wall.isoformat(), utc, photo.id))
-    takes.moved(db, photo.id)
-    if photo.stage is Stage.UNDATED:
-        move(db, photo, Stage.RECEIVED, reason=None)
-    elif photo.frame is not None and photo.stage in (Stage.ALIGNED, Stage.DOUBTFUL):
-        move(db, photo, Stage.LOCATED)
+    brought.moved(db, photo)

@@ -7,12 +7,12 @@ import re
 from datetime import date
 
 from photodiary.diary.calendar import diary_day
+from photodiary.diary.hours import DAY_STARTS
 from photodiary.diary.photo import shown_name
 from photodiary.errors import BadUsage
 from photodiary.ledger import forgetting, photos
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
-from photodiary.ledger.summary import DAY_STARTS
 
 _DIGITS = re.compile(r"[0-9a-f]{4,64}")
 MOST_SHOWN = 5

@@ -112,6 +112,7 @@ def _wipe_one(db: Connection, digest: Digest) -> None:
     db.execute("UPDATE photos SET sighting_id = NULL WHERE id = ?", (photo_id,))
     for table in ("looks", "likenesses", "sightings", "facings", "verdicts", "names", "files"):
         db.execute(f"DELETE FROM {table} WHERE photo_id = ?", (photo_id,))
+    db.execute("DELETE FROM brought WHERE sha256 = ?", (digest,))
     db.execute("DELETE FROM transitions WHERE instr(before, :frames) OR instr(after, :frames)", {"frames": f"_{digest[:16]}_"})
     db.execute("DELETE FROM photos WHERE id = ?", (photo_id,))
     if row["take"] is not None:

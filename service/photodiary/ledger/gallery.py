@@ -5,6 +5,8 @@ Models of one kin speak of faces in the same language: a personal model does as 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from photodiary.diary.photo import Stage
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
@@ -23,8 +25,27 @@ AND NOT EXISTS (SELECT 1 FROM sightings n WHERE n.photo_id = l.photo_id AND n.id
     AND NOT EXISTS (SELECT 1 FROM likenesses c WHERE c.sighting_id = n.id AND c.log_odds IS NULL))"""
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the chosen face of a photo looks like, in the language of models of a kin."""
+
+    kin: str
+    vector: bytes
+
+
+def look_of(ledger: Ledger, photo: PhotoRow) -> Look | None:
+    """What a model saw of a photo's face last; None where none was compared."""
+    with ledger.read() as db:
+        row = db.execute("SELECT model, vector FROM likenesses WHERE photo_id = ? ORDER BY sighting_id DESC LIMIT 1", (photo.id,)).fetchone()
+    return None if row is None else Look(row["model"], bytes(row["vector"]))
+
+
 def trusted(ledger: Ledger, kin: str) -> int:
     """How many trusted frames models of a kin have."""
+    return ledger.remembered(("trusted", kin), lambda: _trusted(ledger, kin))
+
+
+def _trusted(ledger: Ledger, kin: str) -> int:
     with ledger.read() as db:
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'likenesses'").fetchone() is None:
             return 0  # a reader met a diary that no program since has opened for writing
@@ -57,6 +78,10 @@ def look_again(ledger: Ledger, kin: str) -> bool:
 
 def waiting(ledger: Ledger, kin: str) -> bool:
     """Whether a photo was judged before there were enough trusted frames."""
+    return ledger.remembered(("uncompared", kin), lambda: _waiting(ledger, kin))
+
+
+def _waiting(ledger: Ledger, kin: str) -> bool:
     with ledger.read() as db:
         row = db.execute(f"SELECT 1 {_UNCOMPARED} LIMIT 1", (kin,)).fetchone()
     return row is not None

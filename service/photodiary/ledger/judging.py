@@ -37,12 +37,18 @@ def _unjudged(db: Connection) -> str:
 
 def unjudged(ledger: Ledger, model: str) -> int:
     """How many photos only other models have judged."""
+    return ledger.remembered(("unjudged", model), lambda: _count(ledger, model))
+
+
+def _count(ledger: Ledger, model: str) -> int:
     with ledger.read() as db:
         return int(db.execute(f"SELECT count(*) FROM photos WHERE {_unjudged(db)}", (model,)).fetchone()[0])
 
 
 def due(ledger: Ledger, model: str, now: float) -> bool:
     """Whether one of them can be looked at now."""
+    if not unjudged(ledger, model):
+        return False
     with ledger.read() as db:
         return db.execute(f"SELECT 1 FROM photos WHERE next_try <= ? AND {_unjudged(db)} LIMIT 1", (now, model)).fetchone() is not None
 

@@ -65,6 +65,10 @@ def lacking(ledger: Ledger, most: int, after: int = 0) -> list[Unmeasured]:
 
 def waiting(ledger: Ledger) -> int:
     """How many frames nobody has measured."""
+    return ledger.remembered("unmeasured", lambda: _waiting(ledger))
+
+
+def _waiting(ledger: Ledger) -> int:
     with ledger.read() as db:
         return int(db.execute(f"SELECT count(*) FROM photos WHERE {_LACKING}").fetchone()[0]) if known(db) else 0
 

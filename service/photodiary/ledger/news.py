@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from photodiary.diary.calendar import diary_day
+from photodiary.diary.hours import DAY_STARTS
 from photodiary.ledger.store import Ledger
-from photodiary.ledger.summary import DAY_STARTS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Photos: rows, names, claims and legal moves."""
+"""Photos: rows, names and legal moves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from photodiary.diary.calendar import Taken
 from photodiary.diary.canvas import Matrix
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.facing import Facing
-from photodiary.diary.photo import Digest, Stage, is_legal, retry_wait
+from photodiary.diary.photo import Digest, Stage, is_legal
 from photodiary.diary.takes import Signature
 from photodiary.errors import IllegalMove
 from photodiary.ledger import faced, forgetting, placed, sightings, takes, verdicts
@@ -25,7 +25,8 @@ FILM_ORDER = "taken_wall, taken_utc, sha256"
 class PhotoRow:
     """A photo as the ledger has it.  `taken` is None while undated; `sighting` is the current one.
 
-    in_film: it shows; other_take: it could, but another photo of the same moment does, or a person left that picture out.
+    in_film: it shows; other_take: it could, but another photo of the same moment does, or a person left that picture out.  backlog: it did not arrive
+    one by one as it was taken, and waits until those that do are through (see queue.py).
     """
 
     id: int
@@ -50,6 +51,7 @@ class PhotoRow:
     in_film: bool
     other_take: bool
     facing: Facing
+    backlog: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class NewPhoto:
     reason: str | None = None
     picture: str | None = None  # a digest of its pixels, and the photo very small: see diary/takes.py
     signature: Signature | None = None
+    backlog: bool = False  # see PhotoRow
 
 
 def _select(db: Connection, near: datetime | None = None) -> str:
@@ -93,7 +96,7 @@ def _row(row: Row) -> PhotoRow:
         reason=row["reason"], sighting=sighting, sighting_id=row["sighting_id"], frame=row["frame"],
         matrix=None if row["matrix"] is None else _matrix(row["matrix"]), canvas_id=row["canvas_id"], tries=row["tries"], deaths=row["deaths"],
         in_film=bool(row["in_film"]), other_take=bool(row["could_show"] and not row["in_film"]),
-        facing=faced.facing(row),
+        facing=faced.facing(row), backlog=bool(row["backlog"]) if "backlog" in row.keys() else False,  # noqa: SIM118 - `in` asks a row for its values
     )  # fmt: skip
 
 
@@ -113,12 +116,13 @@ def insert_or_name(ledger: Ledger, photo: NewPhoto, name: bytes, now: float) -> 
             return False
         added = db.execute(
             "INSERT OR IGNORE INTO photos (sha256, bytes, format, width, height, taken_wall, taken_offset_s, taken_utc, taken_from,"
-            " received_at, original, stage, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " received_at, original, stage, reason, backlog) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 photo.sha256, photo.bytes, photo.format, photo.width, photo.height,
                 None if taken is None else taken.wall.isoformat(),
                 None if taken is None or taken.offset is None else round(taken.offset.total_seconds()),
                 photo.taken_utc, None if taken is None else taken.source, now, photo.original, photo.stage, photo.reason,
+                int(photo.backlog),
             ),
         ).rowcount  # fmt: skip
         add_name(db, photo.sha256, name, now)
@@ -194,24 +198,6 @@ def everything(ledger: Ledger) -> Iterator[tuple[PhotoRow, list[bytes]]]:
         yield _row(row), names.get(row["id"], [])
 
 
-def claim(ledger: Ledger, stage: Stage, now: float) -> PhotoRow | None:
-    """The oldest photo of a stage whose time has come, one that is not in the film yet first; its next try is pushed forward before it is tried.
-
-    A photo that breaks whoever works on it thus waits longer each time instead of becoming a crash loop.
-    """
-    with ledger.read() as db:
-        query = "SELECT sha256 FROM photos WHERE stage = ? AND next_try <= ? ORDER BY frame IS NOT NULL, id LIMIT 1"
-        if db.execute(query, (stage, now)).fetchone() is None:
-            return None
-    with ledger.write() as db:
-        row = db.execute(query, (stage, now)).fetchone()
-        photo = None if row is None else find_within(db, Digest(row["sha256"]))
-        if photo is None:
-            return None
-        db.execute("UPDATE photos SET tries = tries + 1, next_try = ? WHERE id = ?", (now + retry_wait(photo.tries + 1), photo.id))
-    return photo
-
-
 def waiting(ledger: Ledger, stage: Stage) -> int:
     with ledger.read() as db:
         return int(db.execute("SELECT count(*) FROM photos WHERE stage = ?", (stage,)).fetchone()[0])
@@ -220,25 +206,6 @@ def waiting(ledger: Ledger, stage: Stage) -> int:
 def total(ledger: Ledger) -> int:
     with ledger.read() as db:
         return int(db.execute("SELECT count(*) FROM photos").fetchone()[0])
-
-
-def flowing(ledger: Ledger, stage: Stage, now: float) -> bool:
-    """Whether a photo of a stage may be worked on now or is being worked on for the first time."""
-    with ledger.read() as db:
-        return db.execute("SELECT 1 FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT 1", (stage, now)).fetchone() is not None
-
-
-def next_due(ledger: Ledger, stage: Stage) -> float | None:
-    """When the next photo of a stage may be tried, in seconds since the epoch; None when there is none."""
-    with ledger.read() as db:
-        value = db.execute("SELECT min(next_try) FROM photos WHERE stage = ?", (stage,)).fetchone()[0]
-    return None if value is None else float(value)
-
-
-def forgive_first_tries(ledger: Ledger) -> None:
-    """At start: what was interrupted once is tried at once; what failed more often keeps its wait."""
-    with ledger.write() as db:
-        db.execute("UPDATE photos SET next_try = 0 WHERE tries = 1 AND next_try > 0")
 
 
 def move(db: Connection, photo: PhotoRow, new: Stage, **columns: str | float | None) -> None:

@@ -6,16 +6,16 @@ What is in force is noted in the diary when a program opens it to work on it, so
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from photodiary.diary.calendar import diary_day
+from photodiary.diary.hours import DAY_STARTS
 from photodiary.ledger import looks, wishes
 from photodiary.ledger.store import Connection, Ledger
 from photodiary.ledger.verdicts import PICKED, standing
 
 ALL: Final = "all"
-DAY_STARTS: Final = time(4)
 NOTE: Final = "pick"
 
 DAY: Final = f"date({{0}}.taken_wall, '-{DAY_STARTS.hour} hours')"

@@ -193,6 +193,10 @@ class FilmNews:
 
 
 def film_news(ledger: Ledger) -> FilmNews:
+    return ledger.remembered("film_news", lambda: _film_news(ledger))
+
+
+def _film_news(ledger: Ledger) -> FilmNews:
     with ledger.read() as db:
         since = db.execute("SELECT max(rendered_at) FROM reels WHERE path = ?", (MAIN_FILM,)).fetchone()[0] or 0.0
         row = db.execute(
@@ -206,6 +210,10 @@ def film_news(ledger: Ledger) -> FilmNews:
 
 def film_state(ledger: Ledger) -> tuple[float, ...]:
     """Numbers that change with whatever a film is planned from; far cheaper than planning it.  A further film may show what the main one keeps aside."""
+    return ledger.remembered("film_state", lambda: _film_state(ledger))
+
+
+def _film_state(ledger: Ledger) -> tuple[float, ...]:
     with ledger.read() as db:
         shown = db.execute(f"SELECT count(*), total(framed_at), total(photos.id) FROM photos WHERE {takes.shows(db)}").fetchone()
         framed = db.execute(f"SELECT count(*), total(framed_at) FROM photos WHERE {COULD_SHOW}").fetchone()
@@ -273,6 +281,10 @@ def _listed(ledger: Ledger, path: str, column: str) -> list[Any]:
 
 def newest_reels(ledger: Ledger) -> dict[str, ReelRow]:
     """The newest film of each path."""
+    return dict(ledger.remembered("newest_reels", lambda: _newest_reels(ledger)))
+
+
+def _newest_reels(ledger: Ledger) -> dict[str, ReelRow]:
     with ledger.read() as db:
         rows = db.execute("SELECT * FROM reels WHERE id IN (SELECT max(id) FROM reels GROUP BY path)").fetchall()
     return {row["path"]: _reel(row) for row in rows}

@@ -19,7 +19,7 @@ from photodiary.ledger.store import Connection, Ledger, Row
 ASKED = """((photos.doubtful = 1 AND photos.stage IN ('located', 'aligned', 'doubtful'))
     OR (photos.stage = 'excluded' AND photos.reason = 'no_face')) AND photos.original IS NOT NULL"""
 _NEWEST_FIRST = "photos.taken_wall IS NULL, photos.taken_wall DESC, photos.taken_utc DESC, photos.sha256 DESC"
-ACTING = ("decide", "forget", "retry")  # wishes about single photos
+ACTING = ("decide", "forget", "retry", "move")  # wishes about single photos
 APART = 0.5  # of the distance between the eyes: farther away it is another face
 
 

@@ -215,9 +215,13 @@ def films(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE reels ADD COLUMN {column}")
 
 
+RANK = "CASE WHEN frame IS NOT NULL THEN 1 WHEN backlog THEN 2 ELSE 0 END"  # of a photo among those of its stage: the lowest is next, see queue.py
+
+
 def moving_in(db: sqlite3.Connection) -> None:
     """Which photos are of a backlog, so that those that arrive now go first, and what was brought from elsewhere already."""
     db.execute("ALTER TABLE photos ADD COLUMN backlog INTEGER NOT NULL DEFAULT 0")
+    db.execute(f"CREATE INDEX photos_next ON photos (stage, {RANK}, id, next_try)")  # the next of tens of thousands without looking at each
     db.execute(
         """CREATE TABLE brought (
     source TEXT NOT NULL,        -- where from: a folder's or an export's path, a server's address
@@ -228,6 +232,28 @@ def moving_in(db: sqlite3.Connection) -> None:
 ) STRICT, WITHOUT ROWID"""
     )
     db.execute("CREATE INDEX brought_photo ON brought (sha256)")  # forgetting a photo forgets where it came from
+    _count_changes(db)
+
+
+# What is told of a diary depends on these and on which photos of a day show; when each is tried next does not matter.
+COUNTED = {
+    "photos": "UPDATE OF sha256, bytes, width, height, taken_wall, taken_utc, taken_from, original, stage, doubtful, reason, sighting_id, frame, matrix,"
+    " canvas_id, framed_at, frame_bytes, tries, picture, take, superseded",
+    "wishes": "UPDATE OF done_at",
+    **dict.fromkeys(("names", "sightings", "verdicts", "facings", "likenesses", "looks", "canvases", "reels", "transitions", "forgotten"), "UPDATE"),
+}
+
+
+def _count_changes(db: sqlite3.Connection) -> None:
+    """A number that moves with whatever is told of a diary, so that who asks again knows in no time that nothing is new, whoever wrote."""
+    db.execute("CREATE TABLE changes (n INTEGER NOT NULL) STRICT")
+    db.execute("INSERT INTO changes VALUES (0)")
+    count = "BEGIN UPDATE changes SET n = n + 1; END"
+    for table, update in COUNTED.items():
+        for event in ("INSERT", update, "DELETE"):
+            db.execute(f"CREATE TRIGGER {table}_{event.split()[0].lower()}_counts AFTER {event} ON {table} {count}")
+    for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+        db.execute(f"CREATE TRIGGER pick_{event.lower()}_counts AFTER {event} ON notes WHEN {row}.key = 'pick' {count}")
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (first_light, likenesses, decisions, takes, facings, film_order, films, moving_in)

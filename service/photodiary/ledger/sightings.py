@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from photodiary.diary.eyes import Sighting
-from photodiary.ledger.store import Connection
+from photodiary.ledger.store import Connection, Ledger
+
+FEWEST_GAPS, LONGEST_GAP_S = 50, 10.0  # looks that follow one another at work; a longer gap is a pause
 
 Look = tuple[bytes, float | None]  # what the chosen face looks like, and the log odds that it is the diary's person (None: nobody to compare with)
 
@@ -22,3 +26,11 @@ def add(db: Connection, photo_id: int, sighting: Sighting, likeness: Look | None
     if likeness is not None:
         db.execute("INSERT INTO likenesses VALUES (?, ?, ?, ?, ?)", (made.lastrowid, photo_id, kin or sighting.by, *likeness))
     return made.lastrowid
+
+
+def pace(ledger: Ledger) -> float | None:
+    """Photos a second that models looked at, of the newest thousand looks without the pauses between; None where too little is known."""
+    with ledger.read() as db:
+        times = [row[0] for row in db.execute("SELECT made_at FROM sightings WHERE by NOT IN ('placed', 'confirmed') ORDER BY id DESC LIMIT 1001")]
+    gaps = [gap for newer, older in pairwise(times) if 0 <= (gap := newer - older) <= LONGEST_GAP_S]
+    return len(gaps) / sum(gaps) if len(gaps) >= FEWEST_GAPS and sum(gaps) > 0 else None

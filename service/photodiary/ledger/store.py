@@ -10,9 +10,10 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from photodiary.errors import LedgerTrouble, StorageTrouble
 from photodiary.ledger.schema import MIGRATIONS
@@ -21,8 +22,11 @@ FILE = "ledger.sqlite3"
 LOCK = "ledger.lock"
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"})
 
+COUNTING = 8  # the version of the database that counts its changes
+
 Connection = sqlite3.Connection
 Row = sqlite3.Row
+T = TypeVar("T")
 
 
 class Ledger:
@@ -33,6 +37,7 @@ class Ledger:
         self.path = folder / FILE
         self.writable = writable
         self._turn = threading.RLock()
+        self._remembered: dict[Hashable, tuple[int, object]] = {}
         self._lock_fd = -1
         try:
             if writable:
@@ -74,6 +79,7 @@ class Ledger:
         self._db = sqlite3.connect(f"file:{_quote(self.path)}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=30)
         try:
             self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA temp_store=MEMORY")
             if self.writable:
                 answer = self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
                 if answer != "wal":
@@ -151,6 +157,27 @@ class Ledger:
                 yield self._db
             except sqlite3.DatabaseError as error:
                 raise self._translated(error, "read") from error
+
+    def changes(self) -> int | None:
+        """A number that moves with whatever is told of the diary, whoever writes it; None in one that no program since has opened for writing."""
+        with self.read() as db:
+            if self._check_version() < COUNTING:
+                return None
+            return int(db.execute("SELECT n FROM changes").fetchone()[0])
+
+    def remembered(self, question: Hashable, ask: Callable[[], T]) -> T:
+        """What `ask` answers, asked again only when something has changed: an idle program asks nothing of a hundred thousand photos.
+
+        question: tells this one from others, with all that its answer depends on beside the ledger.  The answer is handed out as it is: never change it.
+        """
+        now = self.changes()
+        known = self._remembered.get(question)
+        if known is not None and now is not None and known[0] == now:
+            return known[1]  # type: ignore[return-value]
+        answer = ask()
+        if now is not None:
+            self._remembered[question] = now, answer  # as of before it was asked: what came meanwhile has it asked again
+        return answer
 
     def shred(self) -> None:
         """Write the file anew and empty the log, so that nothing that was deleted is left in either; copies from before migrations go too.

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 
-from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage
 from photodiary.ledger import picks, reels, takes
 from photodiary.ledger.photos import COULD_SHOW
 from photodiary.ledger.placed import PLACED
 from photodiary.ledger.store import Ledger
-
-DAY_STARTS = time(4)
 
 
 @dataclass(frozen=True)
@@ -61,19 +57,16 @@ def film_missing(ledger: Ledger) -> list[dict[str, str]]:
     """Days that have photos but none in the film, each with the reason of its first photo."""
     with ledger.read() as db:
         apart = picks.in_force(db) in ("week", "month")  # days that another day stands for miss nothing
+        shown = f"({takes.shows(db)} OR {COULD_SHOW})" if apart else takes.shows(db)
         rows = db.execute(
-            f"SELECT taken_wall, reason, stage, {takes.shows(db)} AS shown, {COULD_SHOW} AS could FROM photos WHERE taken_wall IS NOT NULL ORDER BY taken_wall"
+            f"SELECT {picks.DAY.format('photos')} AS day, min(taken_wall), reason, stage, {COULD_SHOW} AS could"  # of the day's first, because of min()
+            f" FROM photos WHERE taken_wall IS NOT NULL GROUP BY day HAVING max({shown}) = 0 ORDER BY day"
         ).fetchall()
-    shown: set[date] = set()
-    missing: dict[date, str] = {}
+    missing = []
     for row in rows:
-        day = diary_day(datetime.fromisoformat(row["taken_wall"]), DAY_STARTS)
-        if row["shown"] or (apart and row["could"]):
-            shown.add(day)
-        else:
-            reason = "another take of the same moment shows" if row["could"] else REASONS.get(row["reason"] or "", row["reason"])
-            missing.setdefault(day, reason or f"not yet through ({row['stage']})")
-    return [{"day": day.isoformat(), "reason": reason} for day, reason in missing.items() if day not in shown]
+        reason = "another take of the same moment shows" if row["could"] else REASONS.get(row["reason"] or "", row["reason"])
+        missing.append({"day": row["day"], "reason": reason or f"not yet through ({row['stage']})"})
+    return missing
 
 
 def disk(ledger: Ledger) -> dict[str, int]:

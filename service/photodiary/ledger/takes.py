@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,10 +43,25 @@ def shows(db: Connection, near: datetime | None = None, pick: str | None = None)
     """
     if not _known(db):
         return f"({could_show()})"
+    if near is None and pick is None and db.execute("SELECT 1 FROM temp.sqlite_master WHERE name = 'shown'").fetchone():
+        return "(photos.id IN temp.shown)"
     pick = picks.in_force(db) if pick is None else pick
     if pick == picks.ALL:
         return f"({could_show()} AND (photos.take IS NULL OR photos.id IN ({_firsts(pick, near)})))"
     return f"(photos.id IN ({picks.best(pick, _candidates(pick, near))}))"
+
+
+@contextmanager
+def found_once(ledger: Ledger) -> Iterator[None]:
+    """Meanwhile which photos show is not found anew for each question; nobody else asks or writes through this ledger."""
+    with ledger.read() as db:
+        condition = shows(db)
+        db.execute("CREATE TEMP TABLE shown (id INTEGER PRIMARY KEY)")
+        try:
+            db.execute(f"INSERT INTO temp.shown SELECT id FROM photos WHERE {condition}")
+            yield
+        finally:
+            db.execute("DROP TABLE temp.shown")
 
 
 def ranking(db: Connection, near: datetime) -> str:

@@ -17,6 +17,8 @@ from photodiary.ledger.verdicts import Verdict
 SOURCES = {
     "exif": "as the camera wrote it",
     "digitized": "from the digitised date in it",
+    "takeout": "as Google Photos knew it (from the Takeout export)",
+    "immich": "as Immich knew it",
     "name": "from its file name",
     "mtime": "from the file's time when it arrived",
     "person": "set by you",
@@ -28,6 +30,7 @@ DECIDED = {
     verdicts.NOT_ME: "called somebody else",
     verdicts.NO_FACE: "called a photo without a face",
     verdicts.PICKED: "chosen to show",
+    verdicts.MOVED: "moved to",
 }
 
 
@@ -114,5 +117,5 @@ def _decision(decision: Verdict, zone: tzinfo) -> str:
     if decision.kind == verdicts.RETRACTED:
         what = "the eyes you had said" if (decision.value or "").startswith("sighting") else "a decision"
         return f"{what} taken back by you on {made}"
-    to = "" if decision.value is None else f" {decision.value.replace('T', ' ')}"
+    to = "" if decision.value is None else f" {decision.value if decision.kind == verdicts.MOVED else decision.value.replace('T', ' ')}"
     return f"{DECIDED.get(decision.kind, decision.kind)}{to} by you on {made}{'' if decision.standing else ' (taken back)'}"

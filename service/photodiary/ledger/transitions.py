@@ -67,6 +67,10 @@ class Twice:
 
 def floors(ledger: Ledger) -> dict[str, Measured]:
     """By frame: how far its eyes lay beside where they were when its photo was looked at again."""
+    return ledger.remembered("floors", lambda: _floors(ledger))
+
+
+def _floors(ledger: Ledger) -> dict[str, Measured]:
     with ledger.read() as db:
         return {row[0]: Measured.of(row[1]) for row in db.execute("SELECT before, measured FROM transitions WHERE before = after")}
 

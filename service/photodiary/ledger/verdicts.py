@@ -10,11 +10,12 @@ from photodiary.ledger.store import Connection
 EXCLUDED, RESTORED, REDATED = "excluded", "restored", "redated"
 NOT_ME, NO_FACE = "not_me", "no_face"  # left out too, and why: nobody need be asked again
 DELETED, RETURNED = "deleted", "returned"  # from and to the inbox; a person's word about the photo itself goes before them
+MOVED = "moved"  # to another diary: value names it
 PICKED = "picked"  # shows rather than the others of its day, or whatever period one photo stands for
 RETRACTED = "retracted"  # what was said about the photo is taken back: value names it
 
-IN_OR_OUT = (EXCLUDED, RESTORED, NOT_ME, NO_FACE)
-OUT = {EXCLUDED: "excluded", NOT_ME: "not_me", NO_FACE: "faceless"}  # and the reason that a photo then stands with
+IN_OR_OUT = (EXCLUDED, RESTORED, NOT_ME, NO_FACE, MOVED)
+OUT = {EXCLUDED: "excluded", NOT_ME: "not_me", NO_FACE: "faceless", MOVED: "moved"}  # and the reason that a photo then stands with
 
 
 def standing(table: str, what: str) -> str:
@@ -30,7 +31,7 @@ class Verdict:
     """One decision.  made_at in seconds since the epoch; standing: it was not taken back.
 
     value: the wall clock of a redating, ISO without offset; since when a deleted photo's files were gone, ISO in UTC; "keep" for one that
-    returned because deleted photos are kept now; "sighting:N" or "verdict:N", what was taken back.
+    returned because deleted photos are kept now; the diary that a photo was moved to; "sighting:N" or "verdict:N", what was taken back.
     """
 
     kind: str

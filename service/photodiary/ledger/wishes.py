@@ -12,11 +12,12 @@ from photodiary.ledger.store import Connection, Ledger
 @dataclass(frozen=True)
 class Wish:
     id: int
-    kind: str  # "import", "scan", "render", "refit", "decide", "forget", "retry"
+    kind: str  # "import", "scan", "render", "refit", "decide", "forget", "retry", "move", "reload"
     details: dict[str, Any]
     progress: dict[str, Any] | None
     done_at: float | None
     outcome: dict[str, Any] | None
+    made_at: float = 0.0  # seconds since the epoch
 
 
 def make(ledger: Ledger, kind: str, details: dict[str, Any], now: float) -> int:
@@ -35,7 +36,7 @@ def _wish(row: Any) -> Wish:
     def parsed(text: str | None) -> Any:
         return None if text is None else json.loads(text)
 
-    return Wish(row["id"], row["kind"], parsed(row["details"]), parsed(row["progress"]), row["done_at"], parsed(row["outcome"]))
+    return Wish(row["id"], row["kind"], parsed(row["details"]), parsed(row["progress"]), row["done_at"], parsed(row["outcome"]), row["made_at"])
 
 
 def oldest_open(ledger: Ledger, *kinds: str) -> Wish | None:
@@ -43,6 +44,12 @@ def oldest_open(ledger: Ledger, *kinds: str) -> Wish | None:
     with ledger.read() as db:
         row = db.execute(f"SELECT * FROM wishes WHERE done_at IS NULL AND kind IN ({marks}) ORDER BY id LIMIT 1", kinds).fetchone()
     return None if row is None else _wish(row)
+
+
+def is_open(ledger: Ledger, kind: str, *, after: int) -> bool:
+    """Whether there is an open wish of a kind that was made after another one."""
+    with ledger.read() as db:
+        return db.execute("SELECT 1 FROM wishes WHERE done_at IS NULL AND kind = ? AND id > ? LIMIT 1", (kind, after)).fetchone() is not None
 
 
 def get(ledger: Ledger, wish_id: int) -> Wish:

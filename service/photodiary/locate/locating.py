@@ -11,9 +11,10 @@ from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.eyes import REASONS, DoubtConfig, Sighting, triage
 from photodiary.diary.photo import Digest, Stage, shown_name
+from photodiary.diary.tally import Tally
 from photodiary.errors import Held, NoReader, PhotodiaryError, StorageTrouble, Unreadable, WorkerLost
 from photodiary.eyenet.likeness import ENOUGH, MOST, Gallery
-from photodiary.ledger import gallery, judging, photos
+from photodiary.ledger import gallery, judging, photos, queue
 from photodiary.ledger.sightings import Look
 from photodiary.ledger.store import Ledger
 from photodiary.locate.turned import as_told, back_from
@@ -55,11 +56,17 @@ class Locating:
     doubt: DoubtConfig
     spent: dict[Digest, float]  # seconds of work so far by photo, for the log line
     again: Again = field(default_factory=Again)
+    took: Tally = field(default_factory=lambda: Tally(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0))  # a photo, whoever asked for it
 
     def step(self, now: float) -> bool:
-        """Predict the received photos whose turn it is, several at once while there is a backlog, and move them on.  Returns whether there were any."""
+        """Predict the received photos whose turn it is, several at once while there are many, and move them on.  Returns whether there were any.
+
+        One that arrives now takes only its like along: it does not wait for a backlog's looks.
+        """
         claimed: list[photos.PhotoRow] = []
-        while len(claimed) < self.locator.together and (photo := photos.claim(self.ledger, Stage.RECEIVED, now)) is not None:
+        while len(claimed) < self.locator.together and (
+            (photo := queue.claim(self.ledger, Stage.RECEIVED, now, hurried=any(not (one.backlog or one.frame) for one in claimed))) is not None
+        ):
             claimed.append(photo)
             if photo.tries:  # what broke a step before may break it again: it takes no further company along
                 break
@@ -77,7 +84,10 @@ class Locating:
 
     def _ask(self, claimed: list[photos.PhotoRow]) -> list[Located | PhotodiaryError]:
         galleries = [Gallery.of(gallery.near(self.ledger, self.locator.kin, photo, MOST)) for photo in claimed]
-        return self.locator.locate_all([self._view(photo) for photo in claimed], galleries)
+        started = time.monotonic()
+        answers = self.locator.locate_all([self._view(photo) for photo in claimed], galleries)
+        self.took.add((time.monotonic() - started) / len(claimed), len(claimed))
+        return answers
 
     def _view(self, photo: photos.PhotoRow) -> View:
         original, width, height = photo.original, photo.width, photo.height

@@ -31,7 +31,7 @@ Progress = Callable[[int], None]
 
 
 class Making:
-    """Makes the film of `plan` in the archive at `root`.  progress: told how many photos are in segments so far, from several threads."""
+    """Makes the film of `plan` in the archive at `root`.  progress: told how many photos are in segments so far, from several threads, and that work goes on."""
 
     def __init__(self, plan: ReelPlan, root: Path, progress: Progress) -> None:
         self._plan, self._root, self._archive, self._progress = plan, root, Archive(root), progress
@@ -57,7 +57,9 @@ class Making:
         for future in finished:
             known[futures[future]] = future.result()
         compose(self._plan, [known[segment.fingerprint] for segment in self._plan.segments], self._load, target)
+        self._came_on(0)
         verify(target, self._plan)
+        self._came_on(0)
         with target.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             size = os.fstat(file.fileno()).st_size
@@ -95,6 +97,7 @@ class Making:
 
     def _load(self, segment: Segment) -> Pictures:
         """A segment's pictures; one that was damaged on the disk, or that somebody removed meanwhile, is encoded again."""
+        self._came_on(0)
         pictures = self._there(segment)
         if pictures is None:
             self._encode(segment)

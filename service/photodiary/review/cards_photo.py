@@ -15,18 +15,19 @@ from starlette.routing import Route
 from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.facing import TURNS
+from photodiary.diary.hours import DAY_STARTS
 from photodiary.diary.photo import Digest, Stage, shown_name
 from photodiary.diary.said import wall_clock
 from photodiary.errors import BadUsage
 from photodiary.eyenet import learnt
-from photodiary.ledger import choices, deciding, facings, forgetting, lives, photos, quarantine, reels, reviewing, takes, telling, verdicts
-from photodiary.ledger.days import DAY_STARTS
+from photodiary.ledger import choices, deciding, facings, forgetting, lives, moved, photos, quarantine, reels, reviewing, takes, telling, verdicts
 from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 from photodiary.review import cards_card, paths
 from photodiary.review.site import Diary, Site, back, data, digest
 
 LETTERS = 8  # of a SHA-256, typed before a photo is deleted for good
+SOMEBODY_ELSE = ("not_this_person", "not_me")  # then the other diaries are offered
 WAYS = {"as it is": None, "upright": 0, "a quarter to the right": 90, "upside down": 180, "a quarter to the left": 270}
 
 
@@ -52,7 +53,8 @@ def routes(site: Site) -> list[Route]:
             instead=photo.other_take and any(other not in (None, photo.sha256) for other in (moment.shown, choice and choice.shown)),
             wall="" if photo.taken is None else photo.taken.wall.isoformat(timespec="seconds"), unread=photo.stage is Stage.QUARANTINED,
             out=decided.out or (photo.stage is Stage.EXCLUDED and decided.excluded is None), undo=request.query_params.get("undo"),
-            was=request.query_params.get("was"), inbox=str(diary.inbox),
+            was=request.query_params.get("was"), inbox=str(diary.inbox), elsewhere=[name for name in site.diaries if name != diary.name],
+            somebody_else=photo.reason in SOMEBODY_ELSE, alike=site.alike(diary.name, photo) if photo.reason in SOMEBODY_ELSE else None,
         )  # fmt: skip
 
     def state(request: Request) -> Response:
@@ -132,6 +134,20 @@ def routes(site: Site) -> list[Route]:
         answer.headers["Clear-Site-Data"] = '"cache"'  # what this browser kept of it
         return answer
 
+    def move(request: Request) -> Response:
+        diary, fields, sha256 = site.diary(request), cards_card.said(request), digest(request)
+        to = site.diaries.get(fields.get("to", ""))
+        if to is None or to.name == diary.name:
+            raise HTTPException(400, "It is not clear which diary it belongs to.")
+        with diary.writing() as ledger:
+            photo = cards_card.find(ledger, sha256)
+            why = _refusal(photo, to)
+            if why is not None:
+                raise HTTPException(409, f"It {why}.")
+            moved.wish(ledger, [photo], to.name, time.time())
+        site.say(request, f"Noted: it is moved to {to.name}." if diary.nudge() else f"Noted: it is moved to {to.name} as soon as photodiary runs.")
+        return back(paths.photo(diary.name, photo.sha256))
+
     def retry(request: Request) -> Response:
         diary = site.diary(request)
         with diary.writing() as ledger:
@@ -143,8 +159,16 @@ def routes(site: Site) -> list[Route]:
         return back(paths.photo(diary.name, photo.sha256))
 
     here = "/diary/{diary}/photo/{sha256}"
-    forms = {"date": redate, "round": facing, "period": period, "forget": forget, "retry": retry, "pick": pick}
+    forms = {"date": redate, "round": facing, "period": period, "forget": forget, "retry": retry, "pick": pick, "move": move}
     return [Route(here, page), Route(f"{here}/state", state), *(Route(f"{here}/{what}", act, methods=["POST"]) for what, act in forms.items())]
+
+
+def _refusal(photo: PhotoRow, to: Diary) -> str | None:
+    """Why a photo cannot be moved there, in a sentence."""
+    if not to.begun:
+        return moved.refusal(photo, to.name, None)
+    with to.reading() as there:
+        return moved.refusal(photo, to.name, there)
 
 
 def _rows(ledger: Ledger, digests: Sequence[Digest], but: PhotoRow | None = None) -> list[PhotoRow]:

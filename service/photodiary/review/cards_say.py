@@ -92,7 +92,7 @@ def speak(ledger: Ledger, photo: PhotoRow, act: str, fields: dict[str, str], at:
     }
     if act in ways:
         ways[act]()
-    elif act in verdicts.IN_OR_OUT:
+    elif act in verdicts.IN_OR_OUT and act in SAID:
         deciding.decide(ledger, [photo], act, None, at)
     else:
         raise HTTPException(400, "It is not clear what was meant.")

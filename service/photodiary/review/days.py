@@ -16,12 +16,13 @@ from starlette.routing import Route
 
 from photodiary.diary.calendar import diary_day
 from photodiary.diary.eyes import REASONS
+from photodiary.diary.hours import DAY_STARTS
 from photodiary.diary.photo import Stage, shown_name
 from photodiary.errors import PhotodiaryError
 from photodiary.ledger import choices, photos, quarantine
 from photodiary.ledger import days as ledger_days
 from photodiary.ledger.choices import Choice
-from photodiary.ledger.days import DAY_STARTS, DayPhoto, Span
+from photodiary.ledger.days import DayPhoto, Span
 from photodiary.review import paths
 from photodiary.review.site import Diary, Site, back
 

@@ -109,7 +109,7 @@ def state(diary: str, sha256: str) -> str:
 
 
 def photo_form(diary: str, sha256: str, what: str) -> str:
-    """what: date, round, period, forget or retry."""
+    """what: date, round, period, pick, move, forget or retry."""
     return f"/diary/{diary}/photo/{sha256}/{what}"
 
 

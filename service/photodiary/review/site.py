@@ -25,6 +25,7 @@ from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.eyes import DoubtConfig
 from photodiary.diary.photo import Digest
 from photodiary.errors import PhotodiaryError
+from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.review import paths
 from photodiary.review.config import ReviewConfig
@@ -82,7 +83,7 @@ class Site:
     """Everything that a handler may use.  status: `photodiary status --json`; learn: wish for a retraining, returns a sentence about it.
 
     share: have a small copy made of a diary's film of that name, None the main one, returns a sentence about it; sharing: how far that is, and whether it
-    still goes on, None when there is nothing to say.
+    still goes on, None when there is nothing to say.  alike: the other diary whose person a photo of a diary looks like, None for none.
     """
 
     config: ReviewConfig
@@ -96,15 +97,20 @@ class Site:
     learn: Callable[[], str]
     share: Callable[[str, str | None], str]
     sharing: Callable[[str], tuple[str, bool] | None]
+    alike: Callable[[str, PhotoRow], str | None] = lambda diary, photo: None
     _said: OrderedDict[str, list[str]] = field(default_factory=OrderedDict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _jinja: Environment = field(init=False)
 
     def __post_init__(self) -> None:
         jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        jinja.globals.update(static=static, paths=paths, diaries=list(self.diaries))
+        jinja.globals.update(static=static, paths=paths)
         jinja.filters.update(number=lambda value: f"{value:,}", words=words)
         object.__setattr__(self, "_jinja", jinja)
+
+    def show(self, diaries: dict[str, Diary]) -> None:
+        """Serve these diaries from now on.  The mapping is replaced, never changed: a handler may be going through it."""
+        object.__setattr__(self, "diaries", diaries)
 
     def diary(self, request: Request) -> Diary:
         """The diary in the request's address.  Raises HTTPException 404."""
@@ -118,7 +124,7 @@ class Site:
         visit = request.state.visit
         name = request.path_params.get("diary") if hasattr(request, "path_params") else None
         context = {
-            "request": request, "csrf": visit.csrf, "header": self._header(), "said": self._heard(visit.sid),
+            "request": request, "csrf": visit.csrf, "header": self._header(), "said": self._heard(visit.sid), "diaries": list(self.diaries),
             "diary": name if name in self.diaries else next(iter(self.diaries)) if len(self.diaries) == 1 else None, "code": code,
         }  # fmt: skip
         return HTMLResponse(self._jinja.get_template(template).render({**context, **values}), code, {"Cache-Control": "no-store"})

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 ENOUGH = 2  # breakdowns
 WITHIN_S = 86_400.0  # after a day without another one the card has its next chance
 NOTE = "card_lost"
+TROUBLE = "the graphics card has failed twice within a day: the processor finds the eyes; a start a day later tries the card again"
 
 
 def at_work(locator: Locator) -> dict[str, dict[str, str] | str]:
@@ -35,9 +36,8 @@ def spared(settings: Settings, ledgers: Sequence[Ledger]) -> tuple[Settings, str
     """The settings to start with, and what to say in `status`: the processor's when the card broke down twice within a day."""
     if settings.locate.device == "cpu" or all(len(_recent(ledger)) < ENOUGH for ledger in ledgers):
         return settings, None
-    trouble = "the graphics card has failed twice within a day: the processor finds the eyes; a start a day later tries the card again"
-    log.warning(trouble, code="card.spared")
-    return settings.model_copy(update={"locate": replace(settings.locate, device="cpu")}), trouble
+    log.warning(TROUBLE, code="card.spared")
+    return settings.model_copy(update={"locate": replace(settings.locate, device="cpu")}), TROUBLE
 
 
 def _recent(ledger: Ledger) -> list[float]:

@@ -1,8 +1,7 @@
-"""`photodiary run`: signals, schedules, watchers and watched threads around the engine."""
+"""`photodiary run`: signals, a schedule, watchers and watched threads around the engine."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,33 +9,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from photodiary import __version__, logs
 from photodiary.archive import layout
-from photodiary.diary.hours import next_time
-from photodiary.errors import BadConfig, PhotodiaryError, StorageTrouble
+from photodiary.darkroom.limits import DarkroomConfig
+from photodiary.errors import BadConfig, DeviceLost, PhotodiaryError, StorageTrouble
 from photodiary.inbox.inbox import Nudge
 from photodiary.inbox.watcher import Watcher
-from photodiary.ledger import summary, wishes
+from photodiary.ledger import wishes
+from photodiary.locate import trial
 from photodiary.locate.views import Locator
-from photodiary.run import card
+from photodiary.run import card, headline, memory, pulse, reloading, walls
 from photodiary.run.engine import Engine
 from photodiary.run.following import Following
 from photodiary.run.house import House, be_private
 from photodiary.run.learning import Learning
+from photodiary.run.observing import Observing
+from photodiary.run.pulse import Pulse
+from photodiary.run.schedule import Schedule
 from photodiary.run.signals import Signals, journal
+from photodiary.run.supervisor import Feeding, Supervisor
 from photodiary.settings import Settings, load
 
 log = structlog.get_logger()
 
 CHECK_EVERY_S = 10.0
 CHECK_WAITING_S = 3.0  # while a diary waits for its disk
-SUMMARY_AT = "04:00"
-SCHEDULER = "APScheduler"  # the name of its thread
-JOBS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+SHOWS_LIFE_S = 30.0  # how often the schedule's threads do
+ASK_EVERY_S = 60.0  # the watchers, whether they hear
+BEGINS_WITHIN_S = 60.0  # the schedule
+UNSEEN_S = 600.0  # before another start looks whether a folder is there
 
 
 class Daemon:
@@ -51,13 +53,24 @@ class Daemon:
         self._asked = asked
         self._told: dict[str, str] = {}  # why diaries wait, by name
         self._learning = Learning(config, settings)
+        self._supervisor = Supervisor()
+        self._feeding = Feeding(self._supervisor)
+        self._main, self._glances = Pulse("the main thread"), headline.Glances()
+        self._answered: Locator | None = None  # which locator has shown that it predicts
+        self._refused: str | None = None  # why the configuration that was read last is not in force
 
     def run(self) -> int:
         be_private()
+        memory.be_modest()
         try:
             return self._lives()
         finally:
+            self._leave()
             self._learning.stop()
+
+    def _leave(self) -> None:
+        self._feeding.stop()
+        self._supervisor.stopping()
 
     def _lives(self) -> int:
         while not self._asked.stop:
@@ -66,7 +79,8 @@ class Daemon:
             except PhotodiaryError as error:
                 if self._before is None:
                     raise
-                log.error(f"the new configuration does not work ({error}); going on with the old one", code="config.refused")
+                self._refused = f"the new configuration does not work ({error}); going on with the old one"
+                log.error(self._refused, code="config.refused")
                 (self._settings, self._resident), self._before = self._before, None
                 continue
             if status is not None:
@@ -77,17 +91,33 @@ class Daemon:
     def _live(self) -> int | None:
         """One life with one configuration.  Returns the exit status, or None to live again with a new one."""
         self._learning.settings = self._settings
+        patience = self._feeding.patience_s(pulse.USUAL_S, self._settings.darkroom.seconds, DarkroomConfig.seconds)
+        self._main.beat()
+        self._feeding.watch([self._main], patience)
+        self._supervisor.status("loading the model" if self._resident is None else "opening the diaries")
         patient = self._before is None  # a new configuration whose folders refuse is not taken over
+        self._glances = headline.Glances()  # numbers of connections that are closed now mean nothing
         engine = Engine(self._settings, self._make_locator, patient=patient, resident=self._resident)
         self._resident = engine.following
-        watchers = [Watcher(house.inbox.root, self._teller(engine, house)) for house in engine.houses]
-        watchers += [Watcher(house.archive.root / layout.DROP, self._waker(engine)) for house in engine.houses]
-        scheduler = self._schedule(engine)
+        watchers = [watcher for house in engine.houses for watcher in self._watchers_of(engine, house)]
+        schedule = Schedule(engine, self._settings.inbox.scan_every, min(SHOWS_LIFE_S, patience / 5))
+        observing = Observing(self._settings, engine)
+
+        def grown(house: House) -> None:
+            """One more diary is served."""
+            watchers.extend(more := self._watchers_of(engine, house))
+            for watcher in more:
+                watcher.check()
+            self._feeding.watch([self._main, schedule.pulse, *(loop.pulse for loop in engine.loops), *watchers], patience)
+            schedule.plan_summary(house)
+            logs.configure(self._settings.logs, several=True, journal=journal())
+
         try:
+            self._prove(engine)
             for watcher in watchers:
                 watcher.check()
             engine.start()
-            scheduler.start()
+            schedule.start()
             self._before = None
             logs.configure(self._settings.logs, several=len(engine.houses) > 1, journal=journal())
             names = ", ".join(f"{house.name} ({house.inbox.root})" for house in engine.houses) or "nothing yet"
@@ -96,14 +126,36 @@ class Daemon:
                     log.warning(f"{name} has to wait: {why}; trying again", code="diary.waiting", diary=name)
             self._told = dict(engine.waiting)
             log.info(f"photodiary {__version__} watches {names}; model {engine.locator.name} on {engine.locator.device}", code="daemon.started")
-            return self._watch(engine, watchers)
+            if not schedule.begun(BEGINS_WITHIN_S):
+                log.error("the schedule does not begin; leaving, so that a restart mends it", code="daemon.broken", loop="schedule")
+                return 1
+            self._feeding.watch([self._main, schedule.pulse, *(loop.pulse for loop in engine.loops), *watchers], patience)
+            status = self._watch(engine, schedule, watchers, observing, min(ASK_EVERY_S, patience / 5), grown)
+            if status is not None:
+                self._leave()
+            return status
         finally:
-            if scheduler.running:
-                scheduler.shutdown(wait=False)
+            self._main.beat()
+            self._feeding.watch([self._main], patience)
+            schedule.stop()
             for watcher in watchers:
                 watcher.stop()
+            observing.close()
             engine.close()
             log.info("photodiary stopped", code="daemon.stopped")
+
+    def _prove(self, engine: Engine) -> None:
+        """One real prediction: before it nothing is said to be ready.  Raises DeviceLost, which the next start remembers, and what else comes of it."""
+        if self._answered is not engine.locator:
+            try:
+                trial.answers(engine.locator)
+            except DeviceLost:
+                card.lost([house.ledger for house in engine.houses])
+                raise
+            self._answered = engine.locator
+
+    def _watchers_of(self, engine: Engine, house: House) -> list[Watcher]:
+        return [Watcher(house.inbox.root, self._teller(engine, house)), Watcher(house.archive.root / layout.DROP, self._waker(engine))]
 
     @staticmethod
     def _teller(engine: Engine, house: House) -> Callable[[Nudge], None]:
@@ -121,17 +173,33 @@ class Daemon:
         intake = next(loop for loop in engine.loops if loop.name == "intake")
         return lambda nudge: intake.nudge()
 
-    def _watch(self, engine: Engine, watchers: list[Watcher]) -> int | None:
-        rearmed, asked = time.monotonic(), self._asked
+    def _watch(
+        self, engine: Engine, schedule: Schedule, watchers: list[Watcher], observing: Observing, ask_every_s: float, grown: Callable[[House], None]
+    ) -> int | None:  # fmt: skip
+        """Look after everything until a signal comes, or trouble that only a restart mends.  Returns the exit status, None to live again."""
+        began = rearmed = time.monotonic()
+        busy = True
+        heard, asked = float("-inf"), self._asked
+        turn = min(CHECK_WAITING_S if engine.waiting else CHECK_EVERY_S, ask_every_s)
         self._tell(engine)
+        reloading.answer(engine.houses, self._refused)
+        self._refused = None
+        self._supervisor.ready()
+        self._feeding.start()
         while True:
-            asked.wait(CHECK_WAITING_S if engine.waiting else CHECK_EVERY_S)
+            observing.tick(time.monotonic())
+            self._main.beat(turn)
+            asked.wait(turn)
             if asked.stop:
                 return 0
+            if reloading.wished(engine.houses):
+                asked.reload = True
             if asked.reload:
                 asked.reload = False
-                if self._read_again():
+                self._supervisor.reloading()
+                if self._read_again(engine, grown):
                     return None
+                self._supervisor.ready()
             if engine.may_grow():
                 log.info("the disk has room again", code="disk.recovered")
                 return None
@@ -142,31 +210,64 @@ class Daemon:
                 if loop.gave_up or not loop.alive:
                     log.error(f"the {loop.name} loop has stopped; leaving, so that a restart mends it", code="daemon.broken", loop=loop.name)
                     return 1
-            if SCHEDULER not in {thread.name for thread in threading.enumerate()}:
+            if not schedule.alive:
                 log.error("the schedule has stopped; leaving, so that a restart mends it", code="daemon.broken", loop="schedule")
                 return 1
             self._tell(engine)
+            busy, was_busy = any(not loop.idle for loop in engine.loops), busy
+            if busy or was_busy:
+                memory.give_back()
             self._learning.check(time.time())
             if time.monotonic() - rearmed >= self._settings.inbox.scan_every:
                 rearmed = time.monotonic()
                 for watcher in watchers:
                     watcher.check()
+                unseen = self._unseen(watchers, time.monotonic() - began) if self._supervisor.listens else None
+                if unseen is not None:
+                    log.warning(f"{unseen}; leaving, so that a restart shows it", code="daemon.blind")
+                    return 1
+            if time.monotonic() - heard >= ask_every_s:
+                heard = time.monotonic()
+                for watcher in watchers:
+                    watcher.ask()
 
     @staticmethod
-    def _tell(engine: Engine) -> None:
-        """What `status` reads of the running daemon."""
+    def _unseen(watchers: list[Watcher], lived_s: float) -> str | None:
+        """Which folder others may see and we cannot, in the sandbox that was built at the start."""
+        for watcher in watchers:
+            if watcher.removed:
+                return f"the folder {watcher.root} was removed, and what came in its place is not shown to us"
+            if lived_s > UNSEEN_S and walls.hidden(watcher.root):
+                return f"the folder {watcher.root} was not there at the start, and is not shown to us since"
+        return None
+
+    def _tell(self, engine: Engine) -> None:
+        """What `status` reads of the running daemon, and the supervisor's line."""
+        troubles, seen = [f"{name} has to wait: {why}" for name, why in engine.waiting.items()], []
         for house in engine.houses:
             reasons = engine.degraded(house)
+            troubles += reasons
+            with suppress(StorageTrouble):
+                if self._supervisor.listens:
+                    seen.append((self._glances.of(house.name, house.ledger), house.zone))
             with suppress(StorageTrouble):  # a full disk is told by the loops; here it would end the daemon
                 wishes.note(house.ledger, degraded=reasons, **card.at_work(engine.locator), **({"last_error": reasons[-1]} if reasons else {}))
+        self._supervisor.status(headline.line(seen, troubles, datetime.now(UTC)))
 
-    def _read_again(self) -> bool:
-        """SIGHUP: a wrong configuration changes nothing."""
+    def _read_again(self, engine: Engine, grown: Callable[[House], None]) -> bool:
+        """SIGHUP: a wrong configuration changes nothing; where only diaries are new, the others go on undisturbed.  Returns whether to live again."""
         try:
             settings = load(self._config)
         except BadConfig as error:
+            reloading.answer(engine.houses, str(error))
             for line in str(error).splitlines():
                 log.error(f"the configuration is kept as it was: {line}", code="config.refused")
+            return False
+        new = [] if engine.waiting else reloading.added(self._settings, settings)
+        if new:
+            self._settings, refused = reloading.welcome(engine, self._settings, settings, new, grown)
+            self._learning.settings = self._settings
+            reloading.answer(engine.houses, refused)
             return False
         self._before = self._settings, self._resident
         if (settings.locate, settings.state) != (self._settings.locate, self._settings.state):
@@ -174,36 +275,3 @@ class Daemon:
         self._settings = settings
         log.info(f"configuration read again from {self._config}", code="config.reloaded")
         return True
-
-    def _schedule(self, engine: Engine) -> BackgroundScheduler:
-        """APScheduler only wakes steps: the scan each minute, the film when it is due, the summary once a day."""
-        scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(1)}, job_defaults=JOBS)
-
-        def trouble(event: JobExecutionEvent) -> None:
-            log.warning(f"the schedule's {event.job_id} came late or failed: {event.exception or 'missed'}", code="schedule.trouble")
-
-        scheduler.add_listener(trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
-        intake, render = (next(loop for loop in engine.loops if loop.name == name) for name in ("intake", "render"))
-        scheduler.add_job(intake.nudge, "interval", seconds=self._settings.inbox.scan_every, id="scan")
-
-        def plan_films() -> None:
-            for house in engine.houses:
-                due = engine.filming.due(house)
-                if due is not None:
-                    at = datetime.fromtimestamp(max(due, time.time()) + 0.1, UTC)
-                    scheduler.add_job(render.nudge, "date", run_date=at, id=f"film of {house.name}", replace_existing=True)
-
-        engine.on_news = plan_films
-        scheduler.add_job(plan_films, "interval", seconds=300, id="films", next_run_time=datetime.now(UTC))
-        for house in engine.houses:
-            self._plan_summary(scheduler, house)
-        return scheduler
-
-    def _plan_summary(self, scheduler: BackgroundScheduler, house: House) -> None:
-        at = next_time(SUMMARY_AT, house.zone, time.time())
-
-        def summarise() -> None:
-            log.info(summary.last_day(house.ledger, at), code="daily.summary", diary=house.name)
-            self._plan_summary(scheduler, house)
-
-        scheduler.add_job(summarise, "date", run_date=datetime.fromtimestamp(at, UTC), id=f"summary of {house.name}", replace_existing=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -12,28 +11,28 @@ import structlog
 
 from photodiary.align.aligning import Aligning
 from photodiary.archive import segments
-from photodiary.archive.reserve import FRAME, FRAMES, PHOTOS, Reserve
+from photodiary.archive.reserve import FRAME, PHOTOS, Reserve
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage
-from photodiary.errors import DeviceLost, StorageTrouble, Transient
+from photodiary.errors import DeviceLost, StorageTrouble
 from photodiary.inbox.drop import Drop
 from photodiary.inbox.importing import Importing
 from photodiary.inbox.inbox import Inbox
 from photodiary.inbox.intake import Intake
 from photodiary.inbox.strays import Strays
-from photodiary.ledger import photos, quarantine, reels, wishes
+from photodiary.ledger import photos, queue, reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.locate.locating import Locating
 from photodiary.locate.views import Locator
-from photodiary.run import card, deciding
+from photodiary.run import card, elsewhere
 from photodiary.run.filming import Filming
 from photodiary.run.films import rendering_of
 from photodiary.run.following import Following
 from photodiary.run.house import House
 from photodiary.run.lock import DaemonLock
-from photodiary.run.loop import LONGEST_SLEEP_S, Loop
+from photodiary.run.loop import Loop, beat
 from photodiary.run.opening import Opened, can_open, open_diary
-from photodiary.run.quality import Assessing
+from photodiary.run.turns import Turns
 from photodiary.settings import Settings
 
 log = structlog.get_logger()
@@ -57,8 +56,6 @@ class Engine:
         self.hurry = hurry
         self.stopping = threading.Event()
         self.on_news: Callable[[], None] = lambda: None
-        self._scan_wanted = threading.Event()
-        self.houses: list[House] = []
         self.waiting: dict[str, str] = {}
         self.darkroom = Darkroom(settings.darkroom)
         self._locks: list[DaemonLock] = []
@@ -67,18 +64,23 @@ class Engine:
             opened = [found for name in settings.diary if (found := self._open(name, patient)) is not None]
             self.settings, self._card_trouble = card.spared(settings, self._ledgers)
             self.following = resident or Following(self.settings, locator)
-            self.houses = [self._build(parts) for parts in opened]
+            self.filming = Filming(settings.render, beat)
+            self.turns = Turns(self.following, self.filming, self._wake, hurry)
+            self.turns.houses = tuple(self._build(parts) for parts in opened)
         except BaseException:
             self._let_go()
             raise
         self.loops = [
-            Loop("intake", self._intake, self._intake_sleep, lambda: self._wake("locate")),
-            Loop("locate", self._locate, lambda: self._due(Stage.RECEIVED), lambda: self._wake("align")),
-            Loop("align", self._align, self._align_sleep, self._news),
-            Loop("render", self._render, self._render_sleep, lambda: None),
+            Loop("intake", self.turns.intake, self.turns.intake_sleep, lambda: self._wake("locate")),
+            Loop("locate", self._locate, lambda: self.turns.due(Stage.RECEIVED), self._located),
+            Loop("align", self.turns.align, self.turns.align_sleep, self._news),
+            Loop("render", self.turns.render, self.turns.render_sleep, lambda: None),
         ]
-        self.filming = Filming(settings.render, self.loops[-1].beat)
-        self.assessing = Assessing()
+
+    @property
+    def houses(self) -> tuple[House, ...]:
+        """Those that are served."""
+        return self.turns.houses
 
     @property
     def locator(self) -> Locator:
@@ -113,8 +115,32 @@ class Engine:
             strays=Strays(intake),
             locating=Locating(name, ledger, archive, self.darkroom, self.locator, settings.doubt, spent),
             aligning=Aligning(name, ledger, archive, self.darkroom, settings.align_of(name), spent),
-            rendering=rendering_of(settings, name, ledger, archive, should_stop=self.stopping.is_set, reserve=reserve),
+            rendering=rendering_of(settings, name, ledger, archive, should_stop=self._should_stop, reserve=reserve),
         )  # fmt: skip
+
+    def _should_stop(self) -> bool:
+        return self.stopping.is_set() or self.filming.gives_way()
+
+    def welcome(self, settings: Settings, name: str) -> House:
+        """Serve one more diary, while the others go on undisturbed.  settings: those in force from now on, where nothing else is new.
+
+        Raises Busy, LedgerTrouble, StorageTrouble: then everything is as before.
+        """
+        locks, ledgers, before = list[DaemonLock](), list[Ledger](), self.settings
+        self.settings = settings.model_copy(update={"locate": before.locate})  # a card that broke down stays spared
+        try:
+            house = self._build(open_diary(self.settings, name, locks, ledgers))
+        except BaseException:
+            self.settings = before
+            for ledger in ledgers:
+                ledger.close()
+            for lock in locks:
+                lock.release()
+            raise
+        self._locks, self._ledgers = [*self._locks, *locks], [*self._ledgers, *ledgers]
+        self.turns.houses = (*self.turns.houses, house)
+        self.nudge()
+        return house
 
     def start(self) -> None:
         for loop in self.loops:
@@ -148,12 +174,16 @@ class Engine:
     def nudge(self, *, scan: bool = False) -> None:
         """Have every loop look for work now; with `scan`, the inboxes too."""
         if scan:
-            self._scan_wanted.set()
+            self.turns.scan_wanted.set()
         for loop in self.loops:
             loop.nudge()
 
     def _wake(self, name: str) -> None:
         next(loop for loop in self.loops if loop.name == name).nudge()
+
+    def _located(self) -> None:
+        self._wake("align")
+        self._wake("intake")  # which goes no farther ahead than a few photos
 
     def _news(self) -> None:
         self._wake("render")
@@ -167,120 +197,23 @@ class Engine:
                 return False
             if wishes.oldest_open(house.ledger, *WISHES) is not None or self._flowing(house, now):
                 return False
-            if (house.strays.waiting and house.inbox.all_known(now, clock)) or self.assessing.behind(house):
+            if elsewhere.waits(house, self.houses):
                 return False
-        return not self._scan_wanted.is_set()
+            if (house.strays.waiting and house.inbox.all_known(now, clock)) or self.turns.assessing.behind(house):
+                return False
+        return not self.turns.scan_wanted.is_set()
 
     @staticmethod
     def _flowing(house: House, now: float) -> bool:
         """Photos that a step will move soon; one that failed and waits for its next try does not count."""
-        return house.locating.behind(now) or any(photos.flowing(house.ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
-
-    # -- the four loops ------------------------------------------------------------------------------------------------
-
-    def _each(self, work: Callable[[House], bool]) -> bool:
-        """Every diary gets its turn, whatever happens to the others; trouble is raised when there was no work beside it."""
-        worked, trouble = False, None
-        for house in self.houses:
-            try:
-                worked |= work(house)
-            except Transient as error:
-                trouble = trouble or error
-        if trouble is not None and not worked:
-            raise trouble
-        return worked
-
-    def _intake(self) -> bool:
-        wanted = self._scan_wanted.is_set()
-        self._scan_wanted.clear()
-        return self._each(lambda house: self._intake_one(house, wanted))
-
-    @staticmethod
-    def _intake_one(house: House, wanted: bool) -> bool:
-        clock = time.monotonic()
-        wish = wishes.oldest_open(house.ledger, "scan")
-        anew = quarantine.release(house.ledger, time.time())
-        if anew is not None:
-            house.inbox.read_anew(anew)
-            house.drop.read_anew()
-            wanted = True
-        fresh = wish is not None and wish.progress is None
-        if wanted or fresh or house.inbox.scan_due(clock):
-            house.inbox.scan(time.time(), clock)
-        if wish is not None and fresh:
-            wishes.report(house.ledger, wish.id, {"done": 0})
-        elif wish is not None and house.inbox.quiet_s(time.time(), clock) > 0:
-            wishes.fulfil(house.ledger, wish.id, {}, time.time())
-        try:
-            worked = house.inbox.step(time.time(), time.monotonic()) or house.drop.step(time.time()) or house.importing.step(time.time())
-        except StorageTrouble:
-            house.strays.look_again()  # it may have come between a photo's copy and its row
-            raise
-        return worked or (house.inbox.all_known(time.time(), time.monotonic()) and house.strays.step(time.time()))
-
-    def _intake_sleep(self) -> float:
-        for house in self.houses:
-            house.inbox.report(time.time())
-        self._wake("align")  # the picture format waits for quiet
-        return min((min(house.inbox.wait_s(time.time(), time.monotonic()), house.drop.wait_s(time.time())) for house in self.houses), default=LONGEST_SLEEP_S)
+        return house.locating.behind(now) or any(queue.flowing(house.ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
 
     def _locate(self) -> bool:
-        if self.following.step():
-            for house in self.houses:
-                house.locating.locator = self.locator
-                with suppress(StorageTrouble):
-                    wishes.note(house.ledger, **card.at_work(self.locator))
         try:
-            return self._each(lambda house: house.locating.step(time.time()) or self.assessing.look_again(house, self.locator))
+            return self.turns.locate()
         except DeviceLost:
             card.lost(self._ledgers)
             raise
-
-    def _align(self) -> bool:
-        return self._each(self._align_one)
-
-    def _align_one(self, house: House) -> bool:
-        now = time.time()
-        if deciding.step(house.ledger, house.archive, house.zone):
-            self._wake("locate")  # it may have looked before the photo was sent back to it
-            return True
-        wish = wishes.oldest_open(house.ledger, "refit")
-        if wish is not None:
-            wishes.fulfil(house.ledger, wish.id, {"words": house.aligning.refit(now)}, now)
-            return True
-        if photos.flowing(house.ledger, Stage.LOCATED, now):  # before one is claimed: the wait of who finds no room does not grow
-            house.reserve.room_for(FRAME, FRAMES)
-        return house.aligning.step(now, self._quiet_s(house, now))
-
-    def _quiet_s(self, house: House, now: float) -> float:
-        """For how long nothing has been on its way to the format's choice."""
-        importing = wishes.oldest_open(house.ledger, "import") is not None
-        quiet = house.inbox.quiet_s(now, time.monotonic())  # before the rows: a photo leaves the inbox's list only when it has one
-        if importing or photos.flowing(house.ledger, Stage.RECEIVED, now):
-            return 0.0
-        full = PHOTOS[0] in house.reserve.troubles  # nothing more comes in until there is room: what is there gets its frames
-        return math.inf if full or (self.hurry and quiet > 0) else quiet
-
-    def _align_sleep(self) -> float:
-        undecided = any(photos.waiting(house.ledger, Stage.LOCATED) for house in self.houses)
-        return (0.2 if self.hurry else 1.0) if undecided else self._due(Stage.LOCATED)
-
-    def _due(self, stage: Stage) -> float:
-        due = [at for house in self.houses if (at := photos.next_due(house.ledger, stage)) is not None]
-        return min(due) - time.time() if due else LONGEST_SLEEP_S
-
-    def _render(self) -> bool:
-        return self._each(self._render_one)
-
-    def _render_one(self, house: House) -> bool:
-        worked, lacking = self.filming.step(house)
-        if lacking:
-            self._wake("align")
-        return worked or self.assessing.step(house)
-
-    def _render_sleep(self) -> float:
-        due = [at for house in self.houses if (at := self.filming.due(house)) is not None]
-        return max(0.5, min(due) - time.time()) if due else LONGEST_SLEEP_S  # one that is overdue waits for frames that are made again
 
     def degraded(self, house: House) -> list[str]:
         """Named reasons why not everything works now for a diary."""

@@ -14,7 +14,7 @@ import structlog
 
 from photodiary.diary.photo import Stage
 from photodiary.errors import PhotodiaryError
-from photodiary.ledger import news, photos, reels, wishes
+from photodiary.ledger import news, queue, reels, wishes
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.notify.facts import Facts, Learnt
 from photodiary.run.status import gather as status_of
@@ -60,7 +60,7 @@ def _of(name: str, settings: Settings, now: float) -> Facts:
             troubles.append("the service is not running, so new photos are not taken in")
         recent = now - looked <= max(LEAST_S, MISSED_SCANS * settings.inbox.scan_every)
         film, fresh = reels.newest_reel(ledger), reels.film_news(ledger)
-        flowing = any(photos.flowing(ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
+        flowing = any(queue.flowing(ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
         return Facts(
             name, zone, doubts=tuple(news.asked(ledger)), troubles=tuple(troubles),
             film=None if film is None else replace(film, path=str(diary.archive / film.path)),

@@ -1,9 +1,9 @@
-"""The step that makes a film when one is due or wished for, and what becomes of trouble with it."""
+"""The step that makes a film when one is due or wished for, whose turn it is, and what becomes of trouble with it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ import structlog
 
 from photodiary.archive.reserve import FILM
 from photodiary.diary.hours import next_time
-from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped, StorageTrouble
+from photodiary.errors import BrokenFilm, FrameBroken, RenderFailed, RenderStopped, StorageTrouble, Transient
 from photodiary.ledger import forgetting, looks, reels, wishes
 from photodiary.render.schedule import RenderConfig, due_at
 from photodiary.run import deciding
@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 AFTER_TROUBLE_S = (2.0, 10.0, 60.0)  # before a film that failed is tried again: once, twice, more often in a row
 TELL_EVERY_S = 0.5
+TURN_S = 60.0  # then a long film gives way to another diary's that waits, and goes on after it with the segments that it has
+ASK_EVERY_S = 5.0  # whether one waits
 
 
 @dataclass
@@ -32,6 +34,10 @@ class Filming:
     _failed: dict[str, int] = field(default_factory=dict)  # how often in a row, by diary
     _not_before: dict[str, float] = field(default_factory=dict)
     _asked: dict[str, tuple[tuple[float, ...], bool]] = field(default_factory=dict)  # in which state of the ledger, and the answer, by diary
+    _turns: dict[str, float] = field(default_factory=dict)  # when a diary's last one began, monotonic, by diary
+    _others: Sequence[House] = ()  # who may be waiting while a film is made
+    _ask_at: float = float("inf")
+    _gave_way: bool = False
 
     def due(self, house: House) -> float | None:
         """When the next film of a diary is due, in seconds since the epoch."""
@@ -52,16 +58,46 @@ class Filming:
             self._asked[house.name] = state, house.rendering.stale()
         return self._asked[house.name][1]
 
-    def step(self, house: House) -> tuple[bool, bool]:
+    def in_turn(self, houses: Sequence[House]) -> list[House]:
+        """The diaries of which a film is to be made now; the one whose turn was longest ago comes first."""
+        return sorted((house for house in houses if self._waits(house)), key=lambda house: self._turns.get(house.name, 0.0))
+
+    def _waits(self, house: House) -> bool:
+        """Trouble with asking is told where the film is made."""
+        try:
+            return self._is_time(house)
+        except Transient:
+            return True
+
+    def _is_time(self, house: House) -> bool:
+        if reels.film_news(house.ledger).remaking:
+            return False
+        if wishes.oldest_open(house.ledger, "render") is not None or forgetting.to_wipe(house.ledger):
+            return True
+        due = self.due(house)
+        return due is not None and due <= time.time()
+
+    def gives_way(self) -> bool:
+        """Asked all the while a film is made: whether it has had its turn, and another diary's waits."""
+        if time.monotonic() < self._ask_at:
+            return False
+        self._ask_at = time.monotonic() + ASK_EVERY_S
+        self._gave_way = any(self._waits(house) for house in self._others)
+        return self._gave_way
+
+    def step(self, house: House, houses: Sequence[House] = ()) -> tuple[bool, bool]:
         """Make a film if it is time.  Returns whether there was work, and whether a frame has to be made again for it.
 
-        Raises RenderFailed, BrokenFilm, StorageTrouble.
+        houses: all there are.  Raises RenderFailed, BrokenFilm, StorageTrouble.
         """
+        if not self._is_time(house):
+            return False, False
         wish = wishes.oldest_open(house.ledger, "render")
         forgotten = forgetting.to_wipe(house.ledger)
-        due = 0.0 if forgotten else self.due(house)
-        if reels.film_news(house.ledger).remaking or (wish is None and (due is None or due > time.time())):
-            return False, False
+        whole = bool(forgotten) or bool(wish and wish.details.get("full"))  # what was encoded for these is not known again
+        self._turns[house.name] = time.monotonic()
+        self._others, self._gave_way = [other for other in houses if other is not house], False
+        self._ask_at = float("inf") if whole else time.monotonic() + TURN_S
         watched = wish or (wishes.oldest_open(house.ledger, "forget") if forgotten else None)
         try:
             full = bool(wish and wish.details.get("full"))
@@ -71,7 +107,7 @@ class Filming:
             deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
             wishes.note(house.ledger, rendering=None)
         except RenderStopped:
-            return False, False
+            return self._gave_way, False
         except FrameBroken as error:
             if error.frame is None:
                 raise

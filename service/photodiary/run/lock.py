@@ -69,9 +69,22 @@ def holder(archive: Path) -> int | None:
 
 
 def nudge(archive: Path) -> bool:
-    """Wake the daemon so that it looks at its wishes now instead of within a minute.  Returns whether there is one."""
+    """Wake the daemon so that it looks at its wishes now instead of within a minute.  Returns whether there is one.
+
+    Its number counts where it lives: in another container it may be somebody else's, even our own, who would die of it.
+    """
     pid = holder(archive)
-    if pid:
+    if pid and _is_holder(pid, archive):
         with suppress(OSError):
             os.kill(pid, signal.SIGUSR1)
     return pid is not None
+
+
+def _is_holder(pid: int, archive: Path) -> bool:
+    """Whether the kernel, which counts as we do, says so too; believed where it cannot be asked (ProcSubset=pid of a unit)."""
+    try:
+        inode = str((archive / FILE).stat().st_ino)
+        locks = [line.replace("->", "").split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+    except OSError:
+        return True
+    return any(lock[1:2] == ["FLOCK"] and lock[4:5] == [str(pid)] and lock[5].rpartition(":")[2] == inode for lock in locks)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import structlog
 
 from photodiary.errors import DeviceLost, IllegalMove, StorageTrouble, Transient
+from photodiary.run.pulse import Pulse
 
 log = structlog.get_logger()
 
 LONGEST_SLEEP_S = 30.0
 TROUBLE_SLEEP_S = 5.0
-STALLED_AFTER_S = 600.0  # without a turn; one piece of work takes seconds, and a film says how far it is
 MOST_FAILURES = 20  # in a row, of a kind nobody foresaw: an invariant is broken
+
+
+_mine = threading.local()
+
+
+def beat() -> None:
+    """Say that the loop whose thread calls this goes on, between two pieces of work; of any other thread, nothing."""
+    loop: Loop | None = getattr(_mine, "loop", None)
+    if loop is not None:
+        loop.beat()
 
 
 class Loop:
@@ -36,9 +45,10 @@ class Loop:
         self.idle = False
         self.trouble: str | None = None
         self.gave_up = False
-        self._turned_at = time.monotonic()
+        self.pulse = Pulse(f"the {name} loop")
 
     def start(self) -> None:
+        self.beat()
         self._thread.start()
 
     def nudge(self) -> None:
@@ -58,13 +68,13 @@ class Loop:
 
     def beat(self) -> None:
         """Say, in the middle of a long piece of work, that it goes on."""
-        self._turned_at = time.monotonic()
+        self.pulse.beat()
 
     @property
     def complaint(self) -> str | None:
         """What is wrong in words for `status`: trouble, or a thread that is stuck in one piece of work."""
-        if self.trouble is None and time.monotonic() - self._turned_at > max(STALLED_AFTER_S, LONGEST_SLEEP_S):
-            return f"the {self.name} loop has not moved for over {STALLED_AFTER_S / 60:.0f} minutes; stop photodiary and start it again"
+        if self.pulse.late:
+            return f"{self.pulse.called} has not moved for over {self.pulse.patience_s / 60:.0f} minutes; stop photodiary and start it again"
         return self.trouble
 
     @property
@@ -72,6 +82,7 @@ class Loop:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        _mine.loop = self
         failures = 0
         while not self._stopping.is_set():
             wait = 0.0
@@ -104,4 +115,5 @@ class Loop:
                     return
                 wait = TROUBLE_SLEEP_S
             if wait > 0 and not self._stopping.is_set():
+                self.pulse.beat(wait)
                 self._nudged.wait(wait)

@@ -60,17 +60,18 @@ def _watch(teller: Teller, path: Path, options: argparse.Namespace) -> int:
 
     import structlog
 
+    from photodiary.run.noticing import Noticing
     from photodiary.run.signals import Signals
 
     log = structlog.get_logger()
-    asked = Signals()
+    asked, noticing = Signals(), Noticing(path)
     asked.listen()
     teller.restore(patient=True)
     if teller.settings.notify.urls and path.stat().st_mode & 0o007:
         log.warning(f"everybody on this machine may read {path}, where the passwords of notify.urls may stand: chmod o= {path}", code="notify.readable")
     log.info(f"photodiary sends messages to {', '.join(teller.names)}", code="notify.started")
     while not asked.stop:
-        if asked.reload:
+        if noticing.changed() or asked.reload:
             asked.reload = False
             teller = _read_again(path, options, teller)
         teller.try_to_tell(time.time(), lambda: asked.stop)
@@ -80,7 +81,7 @@ def _watch(teller: Teller, path: Path, options: argparse.Namespace) -> int:
 
 
 def _read_again(path: Path, options: argparse.Namespace, teller: Teller) -> Teller:
-    """SIGHUP: a wrong configuration changes nothing."""
+    """A wrong configuration changes nothing."""
     import structlog
 
     from photodiary.notify.targets import targets_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,53 +13,30 @@ from photodiary.diary.photo import Stage
 from photodiary.errors import BadUsage, Busy, Transient
 from photodiary.inbox.importing import candidates
 from photodiary.inbox.settle import InboxConfig
-from photodiary.ledger import photos, wishes
+from photodiary.ledger import queue, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.locate.views import Locator
 from photodiary.run.engine import Engine
 from photodiary.run.house import be_private
 from photodiary.run.lock import holder, nudge
+from photodiary.run.progress import GONE_S as GONE_S
+from photodiary.run.progress import POLL_S as POLL_S
+from photodiary.run.progress import Progress as Progress
+from photodiary.run.progress import through as through
 from photodiary.settings import Settings
 
-POLL_S = 0.2
 PATIENCE_S = 30.0  # with unbroken trouble in a loop
-GONE_S = 10.0  # without a holder of the lock: longer than reading the configuration again takes
 ANSWER_WITHIN_S = 150.0  # a daemon that has not begun with a wish by then will not
 
 
-class Progress:
-    """One line that is rewritten on a terminal, and printed now and then elsewhere."""
+def with_engine(
+    settings: Settings, locator: Callable[[Settings], Locator], wish: Callable[[Engine], None], *, scan: bool,
+    feed: Callable[[Engine, Callable[[], None]], None] | None = None,
+) -> None:  # fmt: skip
+    """Run everything that waits through, the film included, in this process.  Raises Busy when a daemon is at work.
 
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._told = ""
-        self._at = 0.0
-
-    def show(self, text: str) -> None:
-        now = time.monotonic()
-        if text == self._told or now - self._at < (0.1 if self._terminal else 5.0):
-            return
-        self._told, self._at = text, now
-        if self._terminal:
-            sys.stderr.write(f"\r\x1b[K{text}")
-        else:
-            sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-
-    def done(self) -> None:
-        if self._terminal and self._told:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-def through(ledger: Ledger) -> tuple[int, int]:
-    """How many photos still wait for their eyes or their frame, and how many do not."""
-    waiting = photos.waiting(ledger, Stage.RECEIVED) + photos.waiting(ledger, Stage.LOCATED)
-    return waiting, photos.total(ledger) - waiting
-
-
-def with_engine(settings: Settings, locator: Callable[[Settings], Locator], wish: Callable[[Engine], None], *, scan: bool) -> None:
-    """Run everything that waits through, the film included, in this process.  Raises Busy when a daemon is at work."""
+    feed: hands more to the running engine, and calls what it is given now and then, which raises when the engine cannot go on.
+    """
     be_private()
     engine = Engine(settings, locator, hurry=True)
     progress = Progress()
@@ -70,6 +46,8 @@ def with_engine(settings: Settings, locator: Callable[[Settings], Locator], wish
             engine.skip_inbox()
         engine.start()
         engine.nudge(scan=scan)
+        if feed is not None:
+            feed(engine, _Watched(engine).check)
         _until_quiet(engine, progress)
         made = [(house.ledger, wishes.make(house.ledger, "render", {}, time.time())) for house in engine.houses]
         engine.nudge()
@@ -81,18 +59,30 @@ def with_engine(settings: Settings, locator: Callable[[Settings], Locator], wish
         engine.close()
 
 
-def _until_quiet(engine: Engine, progress: Progress) -> None:
-    calm, since = 0, dict[str, float]()
-    while calm < 2:  # twice in a row: between two looks nothing may have begun
-        time.sleep(POLL_S)
-        calm = calm + 1 if engine.quiet() else 0
-        for loop in engine.loops:
+class _Watched:
+    """An engine that somebody waits for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._since = dict[str, float]()
+
+    def check(self) -> None:
+        """Raises Transient when a loop has stopped, or has had unbroken trouble for long."""
+        for loop in self._engine.loops:
             if loop.gave_up or not loop.alive:
                 raise Transient(f"the {loop.name} loop has stopped, see the messages above; nothing is lost, call again")
             if loop.trouble is None:
-                since.pop(loop.name, None)
-            elif time.monotonic() - since.setdefault(loop.name, time.monotonic()) > PATIENCE_S:
+                self._since.pop(loop.name, None)
+            elif time.monotonic() - self._since.setdefault(loop.name, time.monotonic()) > PATIENCE_S:
                 raise Transient(f"{loop.trouble}; nothing is lost, call again")
+
+
+def _until_quiet(engine: Engine, progress: Progress) -> None:
+    calm, watched = 0, _Watched(engine)
+    while calm < 2:  # twice in a row: between two looks nothing may have begun
+        time.sleep(POLL_S)
+        calm = calm + 1 if engine.quiet() else 0
+        watched.check()
         for house in engine.houses:
             waiting, done = through(house.ledger)
             if waiting:
@@ -137,7 +127,7 @@ def wait_until_through(archive: Path) -> None:
     try:
         while holder(archive) is not None:
             waiting, done = through(ledger)
-            if not photos.flowing(ledger, Stage.RECEIVED, time.time()) and not photos.flowing(ledger, Stage.LOCATED, time.time()):
+            if not queue.flowing(ledger, Stage.RECEIVED, time.time()) and not queue.flowing(ledger, Stage.LOCATED, time.time()):
                 break
             progress.show(f"{done:,} photos done, {waiting:,} to go")
             time.sleep(POLL_S)
@@ -153,7 +143,7 @@ def forecast(paths: list[str], config: InboxConfig) -> dict[str, int]:
     except OSError as error:
         raise BadUsage(f"{error.filename}: cannot be read: {error.strerror}") from error
     sizes = 0
-    for path, _ in found:
+    for one in found:
         with suppress(OSError):  # gone meanwhile
-            sizes += os.stat(path).st_size
+            sizes += os.stat(one.path).st_size
     return {"files": len(found), "bytes": sizes}

@@ -10,7 +10,7 @@ import structlog
 from photodiary.archive.reserve import Reserve
 from photodiary.archive.store import Archive
 from photodiary.errors import PhotodiaryError, StorageTrouble
-from photodiary.ledger import photos, picks, reels
+from photodiary.ledger import picks, queue, reels, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.run.lock import DaemonLock
 from photodiary.settings import Settings
@@ -44,8 +44,9 @@ def open_diary(settings: Settings, name: str, locks: list[DaemonLock], ledgers: 
     if removed:
         log.info(f"tidied up after an interrupted run: {len(removed)} unfinished files removed", code="janitor.swept", diary=name, removed=len(removed))
     with suppress(StorageTrouble):  # on a full disk they are tried again when their time has come
-        photos.forgive_first_tries(ledger)
+        queue.forgive_first_tries(ledger)
         picks.adopt(ledger, settings.film.pick)
+        wishes.note(ledger, timezone=str(settings.zone(name)))  # for whoever takes the diary over without its configuration
     return Opened(name, lock, archive, reserve, ledger)
 
 

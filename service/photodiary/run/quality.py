@@ -14,7 +14,7 @@ from photodiary.diary.quality import Measured, report
 from photodiary.diary.tone import grades
 from photodiary.errors import Held, StorageTrouble, Unreadable, WorkerLost
 from photodiary.eyenet.likeness import MOST, Gallery
-from photodiary.ledger import gallery, photos, reels, transitions
+from photodiary.ledger import gallery, photos, queue, reels, transitions
 from photodiary.ledger.transitions import Pair, Seen
 from photodiary.locate.twice import look_again
 from photodiary.locate.views import DarkroomView, Locator
@@ -157,7 +157,7 @@ class Assessing:
 
 def _busy(house: House) -> bool:
     now = time.time()
-    return any(photos.flowing(house.ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
+    return any(queue.flowing(house.ledger, stage, now) for stage in (Stage.RECEIVED, Stage.LOCATED))
 
 
 def _comparable(pair: Pair, seen: dict[str, Seen]) -> bool:

@@ -22,17 +22,18 @@ from photodiary.run.verbs import one, said
 
 if TYPE_CHECKING:
     from photodiary.review.keys import Keys
-    from photodiary.review.site import Site
+    from photodiary.review.site import Diary, Site
     from photodiary.settings import Settings
 
 STATUS_S = 1.0  # for so long one look at everything counts
+NOTICE_S = 3.0  # how often it is asked whether the configuration has changed
 PICTURE_S = 15.0  # for one picture at most: somebody waits for it, and for those behind it
 EVERYWHERE = {"127.0.0.1": "0.0.0.0", "::1": "::"}  # noqa: S104 - where a person asks for it
 
 
 def review(options: argparse.Namespace) -> int:
     """Serves until a signal; with --link, --upload-token or --sign-out only changes who may come in."""
-    _, settings = said(options, lightly=True)
+    path, settings = said(options, lightly=True)
     from photodiary.run.house import be_private
 
     be_private()
@@ -46,10 +47,10 @@ def review(options: argparse.Namespace) -> int:
     if options.link:
         _print_way_in(keys, settings.review.url or _address(_own_address(), options.port or settings.review.port))
         return 0
-    return _serve(settings, keys, options)
+    return _serve(path, settings, keys, options)
 
 
-def _serve(settings: Settings, keys: Keys, options: argparse.Namespace) -> int:
+def _serve(path: Path, settings: Settings, keys: Keys, options: argparse.Namespace) -> int:
     from photodiary import logs
     from photodiary.review import serving
     from photodiary.review.app import make_app
@@ -60,7 +61,10 @@ def _serve(settings: Settings, keys: Keys, options: argparse.Namespace) -> int:
     host = EVERYWHERE.get(config.host, config.host) if options.lan else config.host
     sock = serving.listening(host, config.port if options.port is None else options.port)
     port = sock.getsockname()[1]
-    site = make_site(settings, keys)
+    handed = Handed(settings, keys)
+    site = handed.site
+    if getattr(options, "diary", None) is None:
+        threading.Thread(target=handed.follow, args=(path,), name="configuration", daemon=True).start()
     try:
         names = frozenset({socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}) if options.lan else frozenset()
         server = serving.server(make_app(site, names), config.connections, site.darkroom.close)
@@ -77,17 +81,60 @@ def _serve(settings: Settings, keys: Keys, options: argparse.Namespace) -> int:
     return 0
 
 
+class Handed:
+    """What the page is handed, which knows the diaries of a newer configuration too.  Brings the databases that are there up to date, so that it reads
+    what it knows."""
+
+    def __init__(self, settings: Settings, keys: Keys) -> None:
+        from photodiary.darkroom.darkroom import Darkroom
+        from photodiary.review.site import Site
+        from photodiary.run.alike import looks_like
+        from photodiary.run.sharing import Sharing
+
+        self.settings, self._sharing = settings, Sharing(settings)
+        workers, seconds = settings.darkroom.workers or min(2, len(os.sched_getaffinity(0))), min(PICTURE_S, settings.darkroom.seconds)
+        darkroom = Darkroom(dataclasses.replace(settings.darkroom, workers=workers, seconds=seconds))
+        self.site = Site(
+            settings.review, _diaries(settings), keys, darkroom, settings.darkroom, settings.doubt, Path(settings.state),
+            status=_remembered(lambda: self.settings), learn=lambda: _learn(self.settings), share=self._sharing.start, sharing=self._sharing.told,
+            alike=lambda name, photo: looks_like(self.settings, name, photo),
+        )  # fmt: skip
+
+    def renew(self, settings: Settings) -> None:
+        """Show the diaries of another configuration; how the page is reached stays."""
+        self.settings = self._sharing.settings = settings
+        self.site.show(_diaries(settings))
+
+    def follow(self, path: Path) -> None:
+        """Renew whenever the configuration has changed; for a thread of its own, which never returns."""
+        import structlog
+
+        from photodiary.run.noticing import Noticing
+        from photodiary.settings import load
+
+        log, noticing = structlog.get_logger(), Noticing(path)
+        while True:
+            time.sleep(NOTICE_S)
+            try:
+                if noticing.changed():
+                    self.renew(load(path, lightly=True))
+                    log.info(f"configuration read again from {path}", code="config.reloaded")
+            except PhotodiaryError as error:
+                for line in str(error).splitlines():
+                    log.error(f"the configuration is kept as it was: {line}", code="config.refused")
+
+
 def make_site(settings: Settings, keys: Keys) -> Site:
-    """Everything that the page is handed.  Brings the diary databases that are there up to date, so that it reads what it knows."""
+    """Everything that the page is handed."""
+    return Handed(settings, keys).site
+
+
+def _diaries(settings: Settings) -> dict[str, Diary]:
     from photodiary.archive.reserve import short_of
     from photodiary.archive.store import Archive
-    from photodiary.darkroom.darkroom import Darkroom
     from photodiary.ledger.store import FILE, Ledger
-    from photodiary.review.site import Diary, Site
+    from photodiary.review.site import Diary
     from photodiary.run.lock import nudge
-    from photodiary.run.sharing import Sharing
-
-    sharing = Sharing(settings)
 
     def room_for(root: Path, size: int) -> None:
         trouble = short_of(root, settings.disk, size)
@@ -100,15 +147,10 @@ def make_site(settings: Settings, keys: Keys) -> Site:
             with suppress(PhotodiaryError):  # the page says what is the matter with it
                 Ledger(diary.archive).close()
         diaries[name] = Diary(name, diary.inbox, Archive(diary.archive), settings.zone(name), partial(nudge, diary.archive), partial(room_for, diary.archive))
-    workers, seconds = settings.darkroom.workers or min(2, len(os.sched_getaffinity(0))), min(PICTURE_S, settings.darkroom.seconds)
-    darkroom = Darkroom(dataclasses.replace(settings.darkroom, workers=workers, seconds=seconds))
-    return Site(
-        settings.review, diaries, keys, darkroom, settings.darkroom, settings.doubt, Path(settings.state),
-        status=_remembered(settings), learn=partial(_learn, settings), share=sharing.start, sharing=sharing.told,
-    )  # fmt: skip
+    return diaries
 
 
-def _remembered(settings: Settings) -> Callable[[], dict[str, Any]]:
+def _remembered(settings: Callable[[], Settings]) -> Callable[[], dict[str, Any]]:
     """`status`, looked up again after a second: every page has it in its head."""
     from photodiary.run.status import gather
 
@@ -117,7 +159,7 @@ def _remembered(settings: Settings) -> Callable[[], dict[str, Any]]:
     def status() -> dict[str, Any]:
         with turn:
             if not kept or time.monotonic() - kept[0][0] > STATUS_S:
-                kept[:] = [(time.monotonic(), gather(settings))]
+                kept[:] = [(time.monotonic(), gather(settings()))]
             return kept[0][1]
 
     return status

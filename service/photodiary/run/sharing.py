@@ -86,10 +86,10 @@ def small_copy(settings: Settings, name: str, film: str | None, most: int, out: 
 
 
 class Sharing:
-    """Small copies that the page has made, one at a time, by a thread that waits for the process which makes it."""
+    """Small copies that the page has made, one at a time, by a thread that waits for the process which makes it.  settings: may be replaced by newer ones."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._turn = threading.Lock()
         self._told: dict[str, tuple[str, bool]] = {}
 
@@ -110,7 +110,7 @@ class Sharing:
     def _make(self, diary: str, film: str | None) -> None:
         try:
             _, copy = small_copy(
-                self._settings,
+                self.settings,
                 diary,
                 film,
                 MESSENGERS * MEGABYTE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,14 +16,16 @@ from photodiary.archive.reserve import beginning, short_of
 from photodiary.archive.store import Archive
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.photo import Stage, shown_name
-from photodiary.errors import BadModel, LedgerTrouble, StorageTrouble
+from photodiary.errors import BadModel, LedgerTrouble, PhotodiaryError, StorageTrouble
 from photodiary.eyenet import header, registry
 from photodiary.eyenet.likeness import ENOUGH as LIKENESS_NEEDS
-from photodiary.ledger import gallery, judging, photos, reels, reviewing, summary, wishes
+from photodiary.ledger import photos, reels, summary, tally, wishes
 from photodiary.ledger.store import FILE, Ledger
 from photodiary.run import assessed
 from photodiary.run.lock import holder
 from photodiary.settings import Settings
+
+SLOW_S = 0.2  # counting all of a diary's photos
 
 
 def gather(settings: Settings) -> dict[str, Any]:
@@ -73,16 +76,15 @@ def _diary(name: str, settings: Settings, kin: str, model: str | None) -> dict[s
     try:
         if ledger.is_new:  # the first start was interrupted
             return answer
-        counts, notes = summary.counts(ledger), wishes.notes(ledger)
+        notes = wishes.notes(ledger)
+        known = _tally(ledger, notes.get("kin") or kin, (notes.get("model", {}).get("name") if answer["running"] else model) or "")
+        counts = dict(known.counts)
         answer["photos"] = {
-            "total": counts.total, **counts.stages, "held": notes.get("held", 0) + summary.unknown(ledger, dropped), "ignored": notes.get("ignored", 0),
-            "forgotten": notes.get("forgotten", 0), "duplicates": counts.duplicates, "in_film": counts.in_film,
-            "other_takes": counts.other_takes, "days": counts.days,
+            "total": counts.pop("total"), **counts.pop("stages"), "held": notes.get("held", 0) + summary.unknown(ledger, dropped),
+            "ignored": notes.get("ignored", 0), "forgotten": notes.get("forgotten", 0), **counts,
         }  # fmt: skip
-        answer["labels"], answer["asked"] = summary.labels(ledger), len(reviewing.questions(ledger))
-        answer["film_missing"] = summary.film_missing(ledger)
-        answer["not_in_film"] = [{"reason": reason, "photos": number} for reason, number in summary.not_in_film(ledger)]
-        answer["disk"].update(summary.disk(ledger))
+        answer["labels"], answer["asked"], answer["film_missing"], answer["not_in_film"] = known.labels, known.asked, known.film_missing, known.not_in_film
+        answer["disk"].update(known.disk)
         reel = reels.newest_reel(ledger)
         if reel is not None:
             answer["reel"] = {
@@ -100,13 +102,26 @@ def _diary(name: str, settings: Settings, kin: str, model: str | None) -> dict[s
             answer["reel"]["quality"] = assessed.told(ledger, reel.path, None if canvas is None else canvas.canvas)
         answer["last_scan"] = _moment(notes["last_scan"]) if "last_scan" in notes else None
         answer["last_error"] = notes.get("last_error")
-        trusted = gallery.trusted(ledger, notes.get("kin") or kin)
-        answer["judged_by_others"] = judging.unjudged(ledger, notes.get("model", {}).get("name") if answer["running"] else model or "")
-        answer["likeness"] = {"trusted": trusted, "needed": LIKENESS_NEEDS, "used": trusted >= LIKENESS_NEEDS}
+        answer["judged_by_others"] = known.unjudged
+        answer["likeness"] = {"trusted": known.trusted, "needed": LIKENESS_NEEDS, "used": known.trusted >= LIKENESS_NEEDS}
         answer["_notes"] = notes
     finally:
         ledger.close()
     return answer
+
+
+def _tally(ledger: Ledger, kin: str, model: str) -> tally.Tally:
+    """Of a large diary it is kept for the next time, where that is ours to write."""
+    started = time.monotonic()
+    known, key = tally.tally(ledger, kin, model)
+    if key is not None and time.monotonic() - started > SLOW_S and ledger.path.stat().st_uid == os.geteuid():
+        with suppress(PhotodiaryError):
+            writer = Ledger(ledger.path.parent)
+            try:
+                tally.keep(writer, known, key)
+            finally:
+                writer.close()
+    return known
 
 
 def _dropped(archive: Path) -> list[str]:

@@ -28,9 +28,10 @@ def settings_of(options: argparse.Namespace, *, lightly: bool = False) -> tuple[
 def said(options: argparse.Namespace, *, lightly: bool = False) -> tuple[Path, Settings]:
     """The configuration, with a word on stderr about which one it is; narrowed to --diary."""
     from photodiary import logs
+    from photodiary.run.signals import journal
 
     path, settings = settings_of(options, lightly=lightly)
-    logs.configure(settings.logs, several=len(settings.diary) > 1)
+    logs.configure(settings.logs, several=len(settings.diary) > 1, journal=journal())
     print(f"configuration: {path}", file=sys.stderr)
     if getattr(options, "diary", None) is not None:
         settings = settings.model_copy(update={"diary": {options.diary: one(settings, options)}})
@@ -55,6 +56,11 @@ def one(settings: Settings, options: argparse.Namespace) -> Any:
 
 
 def init(options: argparse.Namespace) -> int:
+    if options.adopt is not None:
+        from photodiary.run.adopting import adopt
+
+        print(adopt(Path(options.dir), Path(options.adopt)))
+        return 0
     from photodiary.run import init as starting
 
     print(starting.init(Path(options.dir)))

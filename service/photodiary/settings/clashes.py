@@ -45,10 +45,25 @@ def clashes(settings: Settings, *, lightly: bool) -> Iterator[str]:
                 folders.append((f"diary.{name}.{key}", os.path.realpath(path)))
     nested = list(_inside_one_another(folders))
     yield from nested
+    yield from _misplaced(settings, folders)
     if "\0" in settings.state or settings.state.startswith("~"):
         yield "state: there can be no such folder; write an absolute path, or one relative to this file"
     elif not nested:
         yield from _inside_one_another([*folders, ("state", os.path.realpath(settings.state))])
+
+
+def _misplaced(settings: Settings, folders: list[tuple[str, str]]) -> Iterator[str]:
+    """Where the metrics' file cannot lie: in an inbox nothing is ever written, and an archive is nobody else's to read."""
+    given = settings.metrics.textfile
+    if "\0" in given or given.startswith("~"):
+        yield "metrics.textfile: there can be no such file; write an absolute path, or one relative to this file"
+    elif given:
+        path = os.path.realpath(given)
+        yield from (f"metrics.textfile: {path} lies in {folder} ({where}); choose another folder" for where, folder in folders if _within(path, folder))
+
+
+def _within(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder
 
 
 def _unwritable(settings: Settings) -> Iterator[str]:

@@ -151,7 +151,11 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     retrain = settings.retrain
     if retrain.rehearsal:
         retrain = dataclasses.replace(retrain, rehearsal=str(_from(folder, Path(retrain.rehearsal))))
-    return settings.model_copy(update={"diary": diaries, "locate": locate, "retrain": retrain, "state": str(_state(settings.state, folder))})
+    metrics = settings.metrics
+    if metrics.textfile:
+        metrics = dataclasses.replace(metrics, textfile=str(_from(folder, Path(metrics.textfile))))
+    made = {"diary": diaries, "locate": locate, "retrain": retrain, "metrics": metrics, "state": str(_state(settings.state, folder))}
+    return settings.model_copy(update=made)
 
 
 def _state(given: str, folder: Path) -> Path:

@@ -26,6 +26,7 @@ from photodiary.diary.reel_style import ReelStyle
 from photodiary.inbox.settle import InboxConfig
 from photodiary.locate.config import LocateConfig
 from photodiary.logs import LogsConfig
+from photodiary.metrics.config import MetricsConfig
 from photodiary.notify.config import NotifyConfig
 from photodiary.render.schedule import RenderConfig
 from photodiary.retrain.config import RetrainConfig
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     retrain: RetrainConfig = RetrainConfig()
     review: ReviewConfig = ReviewConfig()
     notify: NotifyConfig = NotifyConfig()
+    metrics: MetricsConfig = MetricsConfig()
     logs: LogsConfig = LogsConfig()
 
     @model_validator(mode="before")

@@ -1,0 +1,166 @@
+"""What `--help` shows besides options: verbs in groups, a line each, and how each is called.  A test has the real parser read every example."""
+
+GROUPS: dict[str, dict[str, str]] = {
+    "to begin with": {
+        "init": "write the shortest configuration, and its folders",
+        "check-config": "every problem of the configuration, one a line",
+        "run": "the service: watch the inbox, keep the film up to date",
+        "import": "take in a backlog from anywhere, once",
+        "diary": "a diary for each person, on one service",
+    },
+    "every day": {
+        "status": "counts, newest film, model, what is wrong, disk",
+        "review": "the page for doubts and corrections",
+        "scan": "take in what waits, make the film, and exit",
+        "notify": "messages: two taps needed, a new film, trouble",
+    },
+    "photos": {
+        "photos": "what is known about photos, and what you decide",
+        "quarantine": "files that could not be read",
+        "labels": "eyes that you placed, from and to files",
+    },
+    "film": {
+        "render": "make the films now",
+        "share": "a small copy, to be sent by a messenger or by mail",
+        "poster": "one picture of the film, the newest photo large",
+        "sheet": "photos from all the years on a page, with dates",
+        "refit": "choose the picture format again",
+    },
+    "model": {
+        "retrain": "learn from your corrections",
+        "models": "which there are, which is in force, going back",
+        "locate": "find the eyes in any photo",
+        "evaluate": "score predictions against labels",
+        "compare": "the same for other programs, side by side",
+        "train": "train the base model",
+    },
+    "care": {
+        "doctor": "is everything sound? and mending",
+        "backup": "bring a copy of photos and database up to date",
+        "restore": "bring a backup into an empty archive",
+    },
+    "this program": {
+        "help": "more about a verb",
+        "completion": "have your shell complete verbs and options",
+        "version": "print the version",
+    },
+}
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "": (
+        ("photodiary init ~/photodiary-data", "write a configuration and its folders"),
+        ("photodiary status", "how many photos, which film, what is wrong"),
+        ("photodiary help photos", "more about one verb"),
+    ),
+    "init": (
+        ("photodiary init ~/photodiary-data", "then set `inbox` in its config.toml to the folder your phone fills"),
+        ("photodiary init ~/photodiary-data --adopt /var/lib/photodiary/me", "for an archive that was copied from another server"),
+    ),
+    "check-config": (("photodiary check-config --config /etc/photodiary/config.toml", "exit status 78 when something is wrong"),),
+    "run": (("photodiary run --config ~/photodiary-data/config.toml", "until it is stopped; systemd starts it as a service"),),
+    "scan": (
+        ("photodiary scan --once", "what lies in the inbox, then the film: for a timer instead of a service"),
+        ("photodiary scan --once --dry-run", "only count"),
+    ),
+    "import": (
+        ("photodiary import /mnt/old-phone/DCIM --dry-run", "how many files would be looked at"),
+        ("photodiary import /mnt/old-phone/DCIM", "take them in; after an interruption call it again"),
+        ("photodiary import --takeout ~/Downloads/takeout-*.zip", "all parts of an export of Google Photos"),
+        ("photodiary import --immich https://photos.example.org --key-file ~/immich.key --person Anna", "one person's photos from Immich"),
+        ("photodiary import --labels project/labels.csv", "photos together with eyes that you placed elsewhere"),
+    ),
+    "diary": (
+        ("photodiary diary list", "which there are"),
+        ("photodiary diary add anna --inbox /home/anna/Phone/Camera", "one more, without a restart"),
+    ),
+    "diary list": (("photodiary diary list", "which there are"),),
+    "diary add": (("photodiary diary add anna --inbox /home/anna/Phone/Camera", "its archive beside the others"),),
+    "status": (
+        ("photodiary status", "for people"),
+        ("photodiary status --json", "for scripts"),
+        ("photodiary status --check || mail -s 'photodiary is not well' me < /dev/null", "for a health check"),
+    ),
+    "photos": (
+        ("photodiary photos list", "one photo a line"),
+        ("photodiary photos why 2024-05-15", "what became of the photos of a day"),
+    ),
+    "photos list": (("photodiary photos list --json", "with date, eyes and frame, one JSON object a line"),),
+    "photos why": (
+        ("photodiary photos why 2024-05-15", "all photos of a day"),
+        ("photodiary photos why IMG_1234.HEIC", "by the name it came under"),
+        ("photodiary photos why 3fa8", "by the start of its SHA-256"),
+    ),
+    "photos exclude": (("photodiary photos exclude IMG_1234.HEIC", "out of the film; `photodiary photos restore` brings it back"),),
+    "photos restore": (("photodiary photos restore IMG_1234.HEIC", "into the film again, with the eyes it had"),),
+    "photos redate": (('photodiary photos redate scan_001.jpg --to "1998-07-04 12:00"', "what the clock showed where it was taken"),),
+    "photos pick": (
+        ("photodiary photos pick IMG_1234.HEIC", "this one shows, not the one that was chosen"),
+        ("photodiary photos pick --undo IMG_1234.HEIC", "the best one shows again"),
+    ),
+    "photos turn": (
+        ("photodiary photos turn IMG_1234.HEIC --by 90", "clockwise"),
+        ("photodiary photos turn --from 2020-05-01 --to 2020-05-31 --by 180", "all photos of a month"),
+    ),
+    "photos mirror": (("photodiary photos mirror --to 2021-08-31", "an old phone wrote its selfies the other way round"),),
+    "photos move": (("photodiary photos move IMG_1234.HEIC --to anna", "it shows in her film then; the original stays here too"),),
+    "photos forget": (("photodiary photos forget IMG_1234.HEIC", "erase it for good; it asks first"),),
+    "quarantine": (("photodiary quarantine list", "what could not be read, and why"),),
+    "quarantine list": (("photodiary quarantine list --json", "for scripts"),),
+    "quarantine retry": (
+        ("photodiary quarantine retry", "all of them, such as after installing what was missing"),
+        ("photodiary quarantine retry IMG_1234.HEIC", "one of them"),
+    ),
+    "locate": (("photodiary locate *.jpg --json", "one JSON object a photo"),),
+    "evaluate": (("photodiary evaluate labels.csv --report /tmp/report", "then open /tmp/report/index.html"),),
+    "compare": (("photodiary compare labels.csv", "side by side"),),
+    "labels": (("photodiary labels export labels.csv", "keep what you placed"),),
+    "labels import": (("photodiary labels import labels.csv", "they hold for good"),),
+    "labels export": (("photodiary labels export labels.csv", "a table"), ("photodiary labels export labels/", "photos whose names say where the eyes are")),
+    "review": (
+        ("photodiary review", "on this machine: http://127.0.0.1:8463"),
+        ("photodiary review --lan", "also for the phone in your network, by a code that its camera reads"),
+        ("photodiary review --link", "let one more device in, while the page runs"),
+        ("photodiary review --upload-token", "for a phone that sends its photos by itself"),
+    ),
+    "models": (("photodiary models list", "the one in force has a star"), ("photodiary models rollback", "the one before it again")),
+    "models list": (("photodiary models list --json", "one JSON object a line"),),
+    "models show": (("photodiary models show", "of the one in force"),),
+    "models promote": (("photodiary models promote base-1", "a name that `photodiary models list` shows"),),
+    "models rollback": (("photodiary models rollback", "also while the service runs"),),
+    "render": (
+        ("photodiary render", "what is new"),
+        ("photodiary render --dry-run", "what would be encoded, and why"),
+        ("photodiary render --film month", "only the one of [films.month]"),
+    ),
+    "share": (
+        ("photodiary share", "films/share.mp4, at most 16 MB"),
+        ("photodiary share --film month --megabytes 8 --out ~/month.mp4", "another film, smaller, elsewhere"),
+    ),
+    "poster": (("photodiary poster --day 2024-05-15 --out birthday.jpg", "with the photo of that day large"),),
+    "sheet": (("photodiary sheet --grid 8x12 --out sheet.jpg", "96 photos from all the years"),),
+    "refit": (("photodiary refit", "the frames and the film are made anew; corrections stay"),),
+    "retrain": (("photodiary retrain", "if there are new labels"), ("photodiary retrain --now --json", "in any case, the outcome for a script")),
+    "train": (("photodiary train faces/ --out .train/mine --minutes 60", "call it again to go on"),),
+    "doctor": (
+        ("photodiary doctor", "beside the running service"),
+        ("photodiary doctor --quick", "without reading every original"),
+        ("photodiary doctor --fix", "with the service stopped"),
+    ),
+    "backup": (("photodiary backup /mnt/usb/photodiary", "the first time all, then what is new"),),
+    "restore": (
+        ("photodiary restore /mnt/usb/photodiary", "into the empty archive of a configured diary"),
+        ("photodiary restore /mnt/usb/photodiary --forgotten ~/old-archive", "what you had forgotten since then stays so"),
+    ),
+    "notify": (
+        ("photodiary notify --test", "does every target work?"),
+        ("photodiary notify", "beside the service, until it is stopped"),
+        ("photodiary notify --once", "once, for a timer"),
+    ),
+    "completion": (
+        ("photodiary completion bash > ~/.local/share/bash-completion/completions/photodiary", "from the next shell on, with the package bash-completion"),
+        ("photodiary completion zsh > ~/.zfunc/_photodiary", "in a folder of your $fpath"),
+        ("photodiary completion fish > ~/.config/fish/completions/photodiary.fish", "from the next shell on"),
+    ),
+    "help": (("photodiary help photos why", "the same as `photodiary photos why --help`"),),
+    "version": (("photodiary version", "also `photodiary --version`"),),
+}

@@ -1,0 +1,218 @@
+"""Whose turn it is: what arrives now goes before any backlog at every stage, also one of another diary; no film, import or inbox holds up another for good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.support.daemon import QUICK
+from tests.support.dots import DotLocator, drop, photo
+
+from photodiary.diary.photo import Digest, Stage, digest_of
+from photodiary.errors import PhotodiaryError, RenderStopped, Transient
+from photodiary.eyenet.likeness import Gallery
+from photodiary.inbox.inbox import Nudge
+from photodiary.ledger import deciding, photos, verdicts, wishes
+from photodiary.ledger.store import Ledger
+from photodiary.locate.views import Located, View
+from photodiary.render.schedule import RenderConfig
+from photodiary.run import filming, turns
+from photodiary.run.engine import Engine
+from photodiary.run.filming import Filming
+from photodiary.run.house import House
+from photodiary.run.turns import Turns
+from photodiary.settings import load
+
+CONFIG = f'{QUICK}[diary.anna]\ninbox = "in-anna"\narchive = "anna"\n'
+BACKLOG = range(12)
+
+
+class Batches(DotLocator):
+    """Takes four at once, and remembers how many it was given each time."""
+
+    together = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[int] = []
+
+    def locate_all(self, views: Sequence[View], galleries: Sequence[Gallery | None]) -> list[Located | PhotodiaryError]:
+        self.given.append(len(views))
+        return super().locate_all(views, galleries)
+
+
+class Two:
+    """Two diaries, stepped by hand, so that what comes next is certain.  `me` has a backlog at every stage."""
+
+    def __init__(self, folder: Path, *, imported: bool) -> None:
+        self.inboxes = {"me": folder / "inbox", "anna": folder / "in-anna"}
+        for inbox in self.inboxes.values():
+            inbox.mkdir(parents=True)
+        (folder / "config.toml").write_text(CONFIG)
+        old = self.inboxes["me"] if not imported else folder / "old"
+        old.mkdir(exist_ok=True)
+        for number in BACKLOG:
+            (old / f"{number:02}.jpg").write_bytes(photo(number))
+        self.locator = Batches()
+        self.engine = Engine(load(folder / "config.toml"), lambda settings: self.locator)
+        self.turns = self.engine.turns
+        self.houses: dict[str, House] = {house.name: house for house in self.engine.houses}
+        if imported:
+            wishes.make(self.houses["me"].ledger, "import", {"paths": [str(old)]}, time.time())
+        self.turns.intake()
+        self.until(lambda: self.turns.intake() and self.waiting("me", Stage.RECEIVED) >= 9)
+        self.turns.locate()
+        self.turns.align()
+        self.frames = [self.waiting("me", stage) for stage in (Stage.RECEIVED, Stage.LOCATED, Stage.ALIGNED)]
+        assert min(self.frames) > 0, "a backlog at every stage"
+        self.locator.given.clear()
+
+    def until(self, true: Callable[[], bool]) -> None:
+        end = time.monotonic() + 20
+        while not true():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def waiting(self, name: str, stage: Stage) -> int:
+        return photos.waiting(self.houses[name].ledger, stage)
+
+    def arrives(self, name: str, number: int) -> Digest:
+        drop(self.inboxes[name], f"new-{number}.jpg", photo(number))
+        self.houses[name].inbox.notice(Nudge(f"new-{number}.jpg".encode(), renamed=True))
+        return digest_of(photo(number))
+
+    def stage(self, name: str, digest: Digest) -> Stage | None:
+        row = photos.find(self.houses[name].ledger, digest)
+        return None if row is None else row.stage
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], Two]]:
+    found: list[Two] = []
+    monkeypatch.setattr(turns, "AHEAD", 100)  # a backlog at every stage
+
+    def make(imported: bool) -> Two:
+        found.append(Two(tmp_path / "home", imported=imported))
+        return found[-1]
+
+    yield make
+    for two in found:
+        two.engine.close()
+
+
+@pytest.mark.parametrize("imported", [False, True], ids=["lay there at the start", "imported"])
+def test_what_arrives_now_is_next_at_every_stage(made: Callable[[bool], Two], imported: bool) -> None:
+    """One step of each loop, and it is framed, alone: not one more of the backlog is taken in, looked at or framed before it."""
+    two = made(imported)
+    for name, number in (("me", 50), ("anna", 51)):
+        before = [two.waiting("me", stage) for stage in (Stage.RECEIVED, Stage.LOCATED, Stage.ALIGNED)]
+        digest = two.arrives(name, number)
+        assert two.turns.intake() and two.stage(name, digest) is Stage.RECEIVED
+        assert two.turns.locate() and two.stage(name, digest) is Stage.LOCATED and two.locator.given.pop() == 1
+        assert two.turns.align() and two.stage(name, digest) is Stage.ALIGNED
+        after = [two.waiting("me", stage) for stage in (Stage.RECEIVED, Stage.LOCATED, Stage.ALIGNED)]
+        assert after == [*before[:2], before[2] + (name == "me")]
+    assert two.turns.locate() and two.locator.given.pop() == 4, "the backlog goes on, several at once"
+
+
+def test_a_decision_goes_before_any_frame(made: Callable[[bool], Two]) -> None:
+    """A person who looks at the page sees it acted on at once, whatever arrives and whatever waits."""
+    two = made(True)
+    two.arrives("anna", 50)
+    two.turns.intake()
+    two.turns.locate()
+    ledger = two.houses["me"].ledger
+    row = next(row for row, _ in photos.everything(ledger) if row.stage is Stage.ALIGNED)
+    deciding.decide(ledger, [row], verdicts.EXCLUDED, None, time.time())
+    assert two.turns.align() and two.stage("me", row.sha256) is Stage.EXCLUDED
+    assert two.waiting("anna", Stage.LOCATED) == 1
+
+
+def test_an_inbox_full_of_photos_does_not_hold_up_an_import(made: Callable[[bool], Two], tmp_path: Path) -> None:
+    """They take turns, one photo each."""
+    two, old = made(False), tmp_path / "more"
+    old.mkdir()
+    (old / "70.jpg").write_bytes(photo(70))
+    wish = wishes.make(two.houses["me"].ledger, "import", {"paths": [str(old)]}, time.time())
+    left = len(BACKLOG) - photos.total(two.houses["me"].ledger)
+    assert left == 3
+    for _ in range(4):
+        assert two.turns.intake()
+    assert wishes.get(two.houses["me"].ledger, wish).outcome is not None, "one photo, and the word that it is done"
+    assert photos.total(two.houses["me"].ledger) == len(BACKLOG) - left + 1 + 2
+
+
+def test_trouble_of_one_diary_is_not_the_others() -> None:
+    """Where one diary's disk refuses, the others are served all the same; only where nothing else was to be done is it raised."""
+    seen: list[str] = []
+    nothing: Any = None
+    steps, houses = Turns(nothing, nothing, nothing, hurry=False), [cast("House", SimpleNamespace(name=name)) for name in ("me", "anna")]
+
+    def work(house: House) -> bool:
+        seen.append(house.name)
+        if house.name == "me":
+            raise Transient("its disk")
+        return len(seen) < 4
+
+    assert steps._each((houses, work)) and seen == ["me", "anna"]
+    assert steps._each((houses[:1], work), (houses, lambda house: house.name == "anna")), "who is in trouble is not asked again"
+    seen += ["so many"] * 4
+    with pytest.raises(Transient, match="its disk"):
+        steps._each((houses, work))
+
+
+# -- films -------------------------------------------------------------------------------------------------------------------------
+
+
+class Projector:
+    """Makes a film of so many pieces, and asks before each whether it is to stop, as the real one does; what it had made it need not make again."""
+
+    def __init__(self, name: str, pieces: int, log: list[str]) -> None:
+        self.name, self.pieces, self.log = name, pieces, log
+        self.made = 0
+        self.should_stop: Callable[[], bool] = lambda: False
+        self.meanwhile: dict[int, Callable[[], object]] = {}  # what else happens once so many are made
+
+    def stale(self) -> bool:
+        return False
+
+    def render(self, now: float, *, full: bool = False, **_: object) -> None:
+        before = self.made = 0 if full else self.made
+        while self.made < self.pieces:
+            self.meanwhile.pop(self.made, lambda: None)()
+            if self.made > before and self.should_stop():
+                raise RenderStopped("stopped")
+            self.made += 1
+            self.log.append(self.name)
+
+
+def test_a_long_film_gives_way_to_one_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its turn it stops where it is, the other diary's film is made, and it goes on; one that is encoded anew throughout is never begun again."""
+    monkeypatch.setattr(filming, "TURN_S", 0.0)
+    monkeypatch.setattr(filming, "ASK_EVERY_S", 0.0)
+    log: list[str] = []
+    films = Filming(RenderConfig(), lambda: None)
+    houses: list[Any] = []
+    for name, pieces in (("long", 5), ("short", 1)):
+        projector = Projector(name, pieces, log)
+        projector.should_stop = films.gives_way
+        ledger = Ledger(tmp_path / name)
+        houses.append(SimpleNamespace(
+            name=name, ledger=ledger, archive=None, zone=ZoneInfo("UTC"), rendering=projector, reserve=SimpleNamespace(troubles={})
+        ))  # fmt: skip
+    long, short = houses
+    wishes.make(long.ledger, "render", {}, time.time())
+    assert films.in_turn(houses) == [long]
+    long.rendering.meanwhile[2] = lambda: wishes.make(short.ledger, "render", {}, time.time())
+    assert films.step(long, houses) == (True, False) and log == ["long", "long"]
+    assert films.in_turn(houses) == [short, long], "whose turn was longest ago comes first"
+    assert films.step(short, houses) == (True, False) and films.in_turn(houses) == [long]
+    assert films.step(long, houses) == (True, False) and log == ["long", "long", "short", "long", "long", "long"]
+    wishes.make(long.ledger, "render", {"full": True}, time.time())
+    wishes.make(short.ledger, "render", {}, time.time())
+    assert films.step(long, houses) == (True, False) and log[6:] == ["long"] * 5
