@@ -3,8 +3,9 @@
     .venv/bin/python tests/benchmarks/rivals.py [--photos 210] [--rounds 2]
 
 facelapse (PyPI, MediaPipe's landmarks, similarity from five points, mp4v) in an environment of its own under .rivals/, as it comes, which makes a small film,
-and once told to align to the size of our frames; and the original notebooks' way (`notebook.py`).  Ours: `photodiary import` beside the running service, whose model is loaded (the film is made then too), and once without a service, from
-nothing to the film.  210 photos: from 200 on the picture format is chosen without waiting for more.
+and once told to align to the size of our frames; and the original notebooks' way (`notebook.py`).  Ours: `photodiary import` beside the running service,
+whose model is loaded (the film is made then too), and once without a service, from nothing to the film.  210 photos: from 200 on the picture format is chosen
+without waiting for more.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def compare(bench: Bench, photos: int | None = None, rounds: int | None = None) 
         "ours beside facelapse as it comes",
         small / frames,
         "times as fast",
-        f"its film is small; {count / frames:.1f} and {count / small:.1f} photos a second",
+        f"its film is small; {count / frames:.1f} and {count / small:.1f} a second",
         3.5,
     )
     add("ours, its film too, beside facelapse making frames of the same size", large.wall / film, "times as fast", "5 quiet seconds before our film included")

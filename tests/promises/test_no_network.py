@@ -187,8 +187,9 @@ def test_photos_become_film_without_a_network_and_without_traces(diary: Diary) -
     diary.start()
     diary.until_film_of(3)
     diary.until(lambda state: (diary.archive / "films/month.mp4").exists(), "the other film")
-    for verb in ("share", "poster", "sheet"):
-        assert (done := diary.ask(verb)).returncode == 0, done.stderr
+    for verb, name in (("share", "share.mp4"), ("poster", "poster.jpg"), ("sheet", "sheet.jpg")):
+        done = diary.ask(verb, "--out", str(diary.archive / "films" / name))
+        assert done.returncode == 0, done.stderr
     mine = [diary.pid, *children(diary.pid)]
     assert len(mine) >= 2, "a worker too"
     interfaces = {line.split(":")[0].strip() for line in Path(f"/proc/{diary.pid}/net/dev").read_text().splitlines()[2:]}
@@ -206,6 +207,7 @@ def test_photos_become_film_without_a_network_and_without_traces(diary: Diary) -
                 said = {**film.metadata, **film.streams.video[0].metadata}
                 chapters = {value for chapter in film.chapters() for value in chapter["metadata"].values()}
             assert said.keys() <= TOLD and said.get("title", "Our year") == "Our year" and chapters <= {"March 2024"}, (path, said, chapters)
+            assert path.stem == "share" or (said["title"], chapters) == ("Our year", {"March 2024"}), "they do say what they were asked to"
         else:
             with Image.open(path) as frame:
                 assert not frame.getexif() and not {"exif", "xmp", "comment", "icc_profile"} & frame.info.keys(), path

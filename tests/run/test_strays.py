@@ -17,9 +17,9 @@ from photodiary.settings import load
 
 
 def worked(engine: Engine, seconds: float = 20) -> None:
-    """The intake loop's steps, until everything is taken in."""
+    """The intake loop's steps, until everything is taken in; it does not run ahead of who looks at the photos."""
     end = time.monotonic() + seconds
-    while engine.turns.intake() or not engine.houses[0].inbox.all_known(time.time(), time.monotonic()):
+    while engine.turns.intake() or engine.turns.locate() or not engine.houses[0].inbox.all_known(time.time(), time.monotonic()):
         assert time.monotonic() < end, "the inbox does not come to rest"
         time.sleep(0.02)
 

@@ -73,8 +73,7 @@ class Turns:
         houses = self.houses
         return self._each((houses, lambda house: self._look(house, wanted)), (houses, self._take_in), (houses, self._take_backlog))
 
-    @staticmethod
-    def _look(house: House, wanted: bool) -> bool:
+    def _look(self, house: House, wanted: bool) -> bool:
         """At the whole inbox when that is due or wished for.  Never counts as work: what was found is taken in by the turns after it."""
         clock = time.monotonic()
         wish = wishes.oldest_open(house.ledger, "scan")
