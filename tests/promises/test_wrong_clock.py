@@ -22,7 +22,7 @@ SWITCHES = (
     Switch("not believing a date in the future", "test_each_photo_gets_its_date_from_the_most_trusted_source", "diary/calendar.py",
            "if not EARLIEST <= wall <= latest:", "if not EARLIEST <= wall:"),
     Switch("EXIF before the name", "test_each_photo_gets_its_date_from_the_most_trusted_source", "diary/calendar.py",
-           '_from_exif(exif.original, exif.offset_original, exif.subsec_original, "exif", latest)\n', "None\n"),
+           '_from_exif(exif.original, exif.offset_original, exif.subsec_original, "exif", latest) or', "None or"),
     Switch("a Pixel's name counts in UTC", "test_each_photo_gets_its_date_from_the_most_trusted_source", "diary/calendar.py",
            '(rf"PXL_{_DATE}{_GAP}{_CLOCK}", _Means.UTC)', '(rf"PXL_{_DATE}{_GAP}{_CLOCK}", _Means.LOCAL)'),
     Switch("believing a file's time only within two days", "test_each_photo_gets_its_date_from_the_most_trusted_source", "diary/calendar.py",

@@ -216,3 +216,18 @@ def test_a_long_film_gives_way_to_one_that_waits(tmp_path: Path, monkeypatch: py
     wishes.make(long.ledger, "render", {"full": True}, time.time())
     wishes.make(short.ledger, "render", {}, time.time())
     assert films.step(long, houses) == (True, False) and log[6:] == ["long"] * 5
+
+
+def test_a_backlog_is_not_taken_in_far_ahead(made: Callable[[bool], Two], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more photos of a backlog are taken in than are looked at soon; what arrives now comes in all the same, and the rest follows."""
+    two = made(False)
+    monkeypatch.setattr(turns, "AHEAD", 2)
+    waiting = two.waiting("me", Stage.RECEIVED)
+    for _ in range(5):
+        two.turns.intake()
+    assert two.waiting("me", Stage.RECEIVED) == waiting > max(2 * two.engine.darkroom.readers, 2 * two.locator.together) // 2
+    assert two.turns.intake_sleep() == turns.AHEAD_S, "it does not spin meanwhile"
+    two.arrives("me", 50)
+    assert two.turns.intake() and two.waiting("me", Stage.RECEIVED) == waiting + 1
+    two.until(lambda: not [step() for step in (two.turns.intake, two.turns.locate, two.turns.align) if step()])
+    assert two.waiting("me", Stage.ALIGNED) == len(BACKLOG) + 1

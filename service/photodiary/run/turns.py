@@ -14,6 +14,7 @@ from photodiary.diary.photo import Stage
 from photodiary.errors import StorageTrouble, Transient
 from photodiary.ledger import photos, quarantine, queue, wishes
 from photodiary.run import card, deciding, elsewhere
+from photodiary.run.counting import Counting
 from photodiary.run.filming import Filming
 from photodiary.run.following import Following
 from photodiary.run.house import House
@@ -39,6 +40,7 @@ class Turns:
     hurry: bool
     houses: tuple[House, ...] = ()
     assessing: Assessing = field(default_factory=Assessing)
+    counting: Counting = field(default_factory=Counting)
     scan_wanted: threading.Event = field(default_factory=threading.Event)
     _imports_first: bool = False
 
@@ -126,9 +128,9 @@ class Turns:
             house.strays.look_again()  # it may have come between a photo's copy and its row
             raise
 
-    @staticmethod
-    def _ahead(house: House) -> bool:
-        return queue.many(house.ledger, Stage.RECEIVED, time.time(), AHEAD * house.locating.darkroom.readers)
+    def _ahead(self, house: House) -> bool:
+        together = max(AHEAD * house.locating.darkroom.readers, 2 * self.following.locator.together)
+        return queue.many(house.ledger, Stage.RECEIVED, time.time(), max(1, together // len(self.houses)))
 
     def intake_sleep(self) -> float:
         for house in self.houses:
@@ -203,8 +205,9 @@ class Turns:
     # -- render ----------------------------------------------------------------------------------------------------------------
 
     def render(self) -> bool:
-        """One film, of the diary whose turn was longest ago; without one to make, how good films are is measured."""
-        return self._each(*(((house,), self._film) for house in self.filming.in_turn(self.houses)), (self.houses, self.assessing.step))
+        """One film, of the diary whose turn was longest ago; without one to make, how good films are is measured, and what there is counted."""
+        films = [((house,), self._film) for house in self.filming.in_turn(self.houses)]
+        return self._each(*films, (self.houses, self.assessing.step), (self.houses, self.counting.step))
 
     def _film(self, house: House) -> bool:
         worked, lacking = self.filming.step(house, self.houses)
