@@ -106,7 +106,7 @@ def install(options: argparse.Namespace, places: Places) -> int:
     seen = None if places.user else units.walls(places, now, [group for group in groups.values() if group])
     upgrade.begin(seen, config_changed=bool(text))
     command_changed = program.call_it(places, account)
-    proved = [prove(options, places, account, diary, groups.get(diary.inbox), seen, inbox) for diary in now.diaries]
+    proved = [prove(options, upgrade, diary, groups.get(diary.inbox), seen, inbox) for diary in now.diaries]
     changed = bring_up(upgrade)
     report(places, account, now, upgrade, changed or command_changed)
     return 0 if all(proved) else 1
@@ -192,14 +192,12 @@ def is_said(inbox: Path, said: Path | None) -> bool:
     return said is not None and os.path.realpath(inbox) == str(said)
 
 
-def prove(
-    options: argparse.Namespace, places: Places, account: Account, diary: configuration.Diary, group: str | None, seen: units.Walls | None, said: Path | None
-) -> bool:
+def prove(options: argparse.Namespace, upgrade: Upgrade, diary: configuration.Diary, group: str | None, seen: units.Walls | None, said: Path | None) -> bool:
     """Whether the service reads the inbox, told in a line.
 
     Where not, it is given the right when that is agreed to: on a terminal, or by --yes for the inbox that this call names (said); else the one command is told.
     """
-    inbox = diary.inbox
+    places, account, inbox = upgrade.places, upgrade.account, diary.inbox
     if not inbox.is_dir():
         print(f"diary {diary.name}: {inbox} is not there at the moment; the service will say so until it is", file=sys.stderr)
         return True
@@ -211,6 +209,7 @@ def prove(
         question = f"{inbox} belongs to {accounts.of(inbox).name}. Give {account.name}, whom the service runs as, the right to read it?"
         if os.geteuid() == 0 and (sys.stdin.isatty() or is_said(inbox, said)) and agreed(options, question):
             wrong = reading.grant(commands)
+            upgrade.changed = True  # what could not look into a folder at its start does not watch it
             if wrong:
                 print(f"the right could not be given: {wrong}", file=sys.stderr)
             answer = reading.proof(places, account, inbox, seen or nothing)

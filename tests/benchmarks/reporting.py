@@ -89,9 +89,9 @@ class Results:
     def plot(self) -> str:
         drawn = [self._latency()] if "latency" in self.series else []
         budgets = [(n.what, 100 * n.used, f"{shown(n.value)} {n.unit}", n.kept is not False) for n in self.numbers if n.used is not None]
-        drawn += [bars("budgets: how much of each is used up (%)", budgets, limit=100.0)] if budgets else []
+        drawn += [bars("how much of each budget is used; dashed: all of it, grey: missed", budgets, limit=100.0)] if budgets else []
         rivals = [(what, value, f"{shown(value)} ms", ours) for what, value, ours in self.series.get("rivals", [])]
-        drawn += [bars("one photo of 8 megapixels, the film included (ms)", rivals)] if rivals else []
+        drawn += [bars("a photo of 8 megapixels, the film included", rivals)] if rivals else []
         height, parts = 0, []
         for title, body, tall in drawn:
             parts.append(f'<text class="title" x="14" y="{height + 22}">{escape(title)}</text>')
@@ -114,19 +114,20 @@ class Results:
         return "photos whose frame is there: alone (coloured), while a film is made (grey); dashed: 250 and 500 ms", plot.svg("latency"), 240
 
 
+LONGEST = 1.5  # times the budget; a bar that should be longer is cut
 PLOT, ALT = "numbers.svg", "how long photos take, and how much of each budget is used"
 
 
 def bars(title: str, rows: Sequence[tuple[str, float, str, bool]], limit: float | None = None) -> tuple[str, str, int]:
     """A bar a row: words, length, what stands at its end, whether it is drawn in our colour."""
-    left, end, step = 330, WIDTH - 110, 24
-    most = max([*(value for _, value, _, _ in rows), limit or 0.0])
+    left, end, step = 340, WIDTH - 120, 24
+    most = max(*(value for _, value, _, _ in rows), 1e-9) if limit is None else LONGEST * limit
     parts, height = [], len(rows) * step + 8
     for number, (what, value, text, good) in enumerate(rows):
-        y, long = number * step + 6, max(1.0, (end - left) * value / most)
+        y, long = number * step + 6, max(1.0, (end - left) * min(1.0, value / most))
         parts.append(f'<text class="end" x="{left - 8}" y="{y + 12}">{escape(what.replace("`", ""))}</text>')
         parts.append(f'<rect class="{"mine" if good else "other"}" x="{left}" y="{y}" width="{long:.1f}" height="16" rx="2"/>')
-        parts.append(f'<text x="{left + long + 6:.1f}" y="{y + 12}">{escape(text)}</text>')
+        parts.append(f'<text class="end" x="{WIDTH - 14}" y="{y + 12}">{escape(text)}</text>')
     if limit is not None:
         x = left + (end - left) * limit / most
         parts.append(f'<path class="limit" d="M{x:.1f} 0V{height}"/>')

@@ -142,7 +142,9 @@ def test_a_second_diary_leaves_the_first_alone_and_reads_the_photos_of_somebody_
     assert "restart photodiary.service" in machine.said_to_systemd()
 
     assert machine.install("--yes").returncode == 1  # what only the configuration names, which is anna's, is no reason to give anna rights
+    machine.said_to_systemd()
     assert f"read {theirs}/1.jpg as anna" in _installed(machine, "--diary", "ben", "--inbox", theirs, "--yes")
+    assert "restart photodiary.service" in machine.said_to_systemd()  # so that it watches the folder
     machine.call("sh", "-c", f"{ben} '{theirs}' 2")
     looked = machine.call("sh", "-c", f"cd '{theirs}' && setpriv --reuid=anna --regid=anna --init-groups cat 1.jpg 2.jpg")
     assert looked.stdout == "photo\nphoto\n", looked.stderr
