@@ -187,6 +187,9 @@ def test_commands_are_found_and_wrong_ones_refused() -> None:
     ]
     assert list(commands.calls("systemctl start photodiary")) == list(commands.calls("adduser photodiary")) == []
     assert commands.refused(["statsu"]) and commands.refused(["backup"]) and commands.refused(["backup"], strict=False) is None
+    assert commands.refused(["photos", "turn", "PHOTO…"]) and commands.refused(["photos", "turn", "PHOTO…"], strict=False) is None
+    assert commands.refused(["completion", "SHELL"], strict=False) is None and commands.refused(["completion", "csh"], strict=False)
+    assert commands.refused(["photos", "turn", "PHOTO…", "--to-the-left"], strict=False)
     assert commands.refused(["backup", "DIR"]) is None and commands.refused(["photos", "exclude", "PHOTO…"]) is None
     assert [line for line, _ in commands.shown("see `photodiary status`\n\n```sh\nsudo photodiary \\\n  run\n```\n")] == [
         "sudo photodiary run",

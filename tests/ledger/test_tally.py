@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from photodiary.diary.photo import Stage
-from photodiary.ledger import gallery, photos, reels, tally, wishes
+from photodiary.ledger import gallery, photos, reels, store, tally, wishes
 from photodiary.ledger.schema import COUNTED
 from photodiary.ledger.store import Ledger
 
@@ -64,3 +66,25 @@ def test_remembering_hides_nothing(ledger, take_in) -> None:
     with ledger.write() as db:
         photos.move(db, photo, Stage.LOCATED, frame="frames/2024/a.jpg")
     assert reels.film_news(ledger).frames == 1
+
+
+def test_an_answer_that_takes_long_rests(ledger, take_in, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long to find out is not asked after every photo, only so often that it takes a share of the time; whoever needs it new says so."""
+    clock = [100.0]
+    monkeypatch.setattr(store, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    asked = []
+
+    def ask() -> int:
+        clock[0] += 0.1
+        asked.append(1)
+        return len(asked)
+
+    assert ledger.remembered("it", ask, rest=20) == 1
+    take_in(1)
+    clock[0] += 1.9
+    assert ledger.remembered("it", ask, rest=20) == 1
+    clock[0] += 0.2
+    assert ledger.remembered("it", ask, rest=20) == 2
+    take_in(2)
+    ledger.ask_anew("it")
+    assert ledger.remembered("it", ask, rest=20) == 3

@@ -18,7 +18,7 @@ SHELLS = {"sh", "bash", "shell", "console"}
 PROGRAM = re.compile(r"(\S*/)?photodiary")
 RUNNERS = {"sudo": ("-u", "-g"), "runuser": ("-u",), "nice": ("-n",), "exec": (), "time": (), "if": (), "!": ()}  # with their options that take a value
 PARSER = cli.parser()
-VERBS = {path for path, _ in every(PARSER)}
+VERBS = dict(every(PARSER))
 
 
 def blocks(markdown: str) -> Iterator[tuple[str, str]]:
@@ -76,7 +76,10 @@ def _called(command: list[str]) -> list[str] | None:
 
 
 def refused(words: list[str], *, strict: bool = True) -> str | None:
-    """What the parser says against a call; None for one that it takes.  Not strict: the bare name of a verb is none, for it is only spoken of."""
+    """What the parser says against a call; None for one that it takes.
+
+    Not strict, for what is only spoken of: the bare name of a verb is fine, what is required may be missing, and a word in capitals stands for any.
+    """
     if not strict and tuple(words) in VERBS:
         return None
     said = io.StringIO()
@@ -84,5 +87,14 @@ def refused(words: list[str], *, strict: bool = True) -> str | None:
         try:
             PARSER.parse_args(words)
         except SystemExit as leaving:
-            return said.getvalue() if leaving.code else None
+            told = said.getvalue()
+            spoken = not strict and _known(words) and ("arguments are required" in told or re.search(r"invalid choice: '[A-Z]+'", told))
+            return told if leaving.code and not spoken else None
     return None
+
+
+def _known(words: list[str]) -> bool:
+    """Whether the verb has these options."""
+    path = next((tuple(words[:length]) for length in (2, 1) if tuple(words[:length]) in VERBS), ())
+    options = {option for action in VERBS[path]._actions for option in action.option_strings}
+    return all(word.partition("=")[0] in options for word in words if word.startswith("-"))

@@ -11,12 +11,12 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from photodiary.eyenet import regnety
 from photodiary.eyenet.person import Person
 
 STRIDE = 8
@@ -62,7 +62,11 @@ class Maps:
 
 
 def _backbone(name: str) -> tuple[nn.Module, list[int]]:
-    """timm's feature extractor with random weights, and its channels at strides 8, 16 and 32.  Raises ValueError."""
+    """A feature extractor with random weights, and its channels at strides 8, 16 and 32; any but RegNetY-006 is timm's.  Raises ValueError."""
+    if name == regnety.NAME:
+        return regnety.RegNetY(), list(regnety.CHANNELS)
+    import timm  # here, because it takes more memory than all of the rest
+
     if name not in timm.list_models():  # timm would look for "hf-hub:..." on the network
         raise ValueError(f"backbone {name}: timm knows no such model")
     for indices in ((2, 3, 4), (1, 2, 3)):

@@ -12,12 +12,13 @@ from photodiary.ledger.photos import PhotoRow
 from photodiary.ledger.store import Ledger
 
 # Trusted: sure of its eyes and of whose they are, or told by a person, whose eyes lie where the model's face is (0.3 IOD, both eyes together).
-_TRUSTED = """FROM likenesses AS l JOIN photos ON photos.id = l.photo_id JOIN sightings AS s ON s.id = photos.sighting_id
-JOIN sightings AS m ON m.id = l.sighting_id
+_IS_TRUSTED = """ON l.photo_id = photos.id JOIN sightings AS s ON s.id = photos.sighting_id JOIN sightings AS m ON m.id = l.sighting_id
 WHERE l.model = ? AND photos.stage IN ('located', 'aligned') AND photos.doubtful = 0 AND photos.taken_wall IS NOT NULL
 AND l.sighting_id = (SELECT max(sighting_id) FROM likenesses WHERE photo_id = l.photo_id AND model = l.model)
 AND abs(s.left_x - m.left_x) + abs(s.left_y - m.left_y) + abs(s.right_x - m.right_x) + abs(s.right_y - m.right_y)
     < 0.3 * (abs(m.right_x - m.left_x) + abs(m.right_y - m.left_y))"""
+_TRUSTED = f"FROM likenesses AS l JOIN photos {_IS_TRUSTED}"
+_IN_TIME = f"FROM photos INDEXED BY photos_order CROSS JOIN likenesses AS l {_IS_TRUSTED}"  # from a moment on, until there are enough
 # A frame may have been placed before there was anybody to compare with, and its photo been looked at since without that changing the frame.
 _UNCOMPARED = """FROM likenesses AS l JOIN photos ON photos.sighting_id = l.sighting_id
 WHERE l.model = ? AND l.log_odds IS NULL AND photos.stage IN ('located', 'aligned', 'doubtful')
@@ -54,13 +55,16 @@ def _trusted(ledger: Ledger, kin: str) -> int:
 
 def near(ledger: Ledger, kin: str, photo: PhotoRow, most: int) -> list[bytes]:
     """The looks of the trusted frames nearest in time to a photo, without itself; an undated photo's neighbours are the newest."""
-    when = None if photo.taken is None else photo.taken.wall.isoformat()
+    when = "9999-12-31T00:00:00" if photo.taken is None else photo.taken.wall.isoformat()
+    found: list[tuple[float, int, bytes]] = []
     with ledger.read() as db:
-        rows = db.execute(
-            f"SELECT l.vector {_TRUSTED} AND photos.id != ? ORDER BY abs(julianday(photos.taken_wall) - coalesce(julianday(?), 1e9)), photos.id LIMIT ?",
-            (kin, photo.id, when, most),
-        ).fetchall()
-    return [bytes(row[0]) for row in rows]
+        for side, order in (("<=", "DESC"), (">", "ASC")):
+            found += db.execute(
+                f"SELECT abs(julianday(photos.taken_wall) - julianday(?)), photos.id, l.vector {_IN_TIME} AND photos.id != ? AND photos.taken_wall {side} ?"
+                f" ORDER BY photos.taken_wall {order}, photos.id LIMIT ?",
+                (when, kin, photo.id, when, most),
+            ).fetchall()
+    return [bytes(vector) for _, _, vector in sorted(found, key=lambda row: tuple(row)[:2])[:most]]
 
 
 def look_again(ledger: Ledger, kin: str) -> bool:

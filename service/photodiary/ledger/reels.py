@@ -192,8 +192,8 @@ class FilmNews:
     remaking: int = 0
 
 
-def film_news(ledger: Ledger) -> FilmNews:
-    return ledger.remembered("film_news", lambda: _film_news(ledger))
+def film_news(ledger: Ledger, *, rest: float = 0.0) -> FilmNews:
+    return ledger.remembered("film_news", lambda: _film_news(ledger), rest=rest)
 
 
 def _film_news(ledger: Ledger) -> FilmNews:

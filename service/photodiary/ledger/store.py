@@ -10,6 +10,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ LOCK = "ledger.lock"
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"})
 
 COUNTING = 8  # the version of the database that counts its changes
+LONG_S = 0.03  # a question about tens of thousands of photos
 
 Connection = sqlite3.Connection
 Row = sqlite3.Row
@@ -37,7 +39,7 @@ class Ledger:
         self.path = folder / FILE
         self.writable = writable
         self._turn = threading.RLock()
-        self._remembered: dict[Hashable, tuple[int, object]] = {}
+        self._remembered: dict[Hashable, tuple[int, float, object]] = {}
         self._lock_fd = -1
         try:
             if writable:
@@ -165,19 +167,26 @@ class Ledger:
                 return None
             return int(db.execute("SELECT n FROM changes").fetchone()[0])
 
-    def remembered(self, question: Hashable, ask: Callable[[], T]) -> T:
+    def remembered(self, question: Hashable, ask: Callable[[], T], *, rest: float = 0.0) -> T:
         """What `ask` answers, asked again only when something has changed: an idle program asks nothing of a hundred thousand photos.
 
         question: tells this one from others, with all that its answer depends on beside the ledger.  The answer is handed out as it is: never change it.
+        rest: so many times as long as it took, an answer that took long is good enough although something has changed since.
         """
-        now = self.changes()
+        now, clock = self.changes(), time.monotonic()
         known = self._remembered.get(question)
-        if known is not None and now is not None and known[0] == now:
-            return known[1]  # type: ignore[return-value]
+        if known is not None and now is not None and (known[0] == now or clock < known[1]):
+            return known[2]  # type: ignore[return-value]
         answer = ask()
-        if now is not None:
-            self._remembered[question] = now, answer  # as of before it was asked: what came meanwhile has it asked again
+        if now is not None:  # as of before it was asked: what came meanwhile has it asked again
+            took = time.monotonic() - clock
+            self._remembered[question] = now, clock + (1 + rest) * took if took > LONG_S else clock, answer
         return answer
+
+    def ask_anew(self, *questions: Hashable) -> None:
+        """Forget the answers to these: something has happened that they are about."""
+        for question in questions:
+            self._remembered.pop(question, None)
 
     def shred(self) -> None:
         """Write the file anew and empty the log, so that nothing that was deleted is left in either; copies from before migrations go too.

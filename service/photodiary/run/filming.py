@@ -41,7 +41,7 @@ class Filming:
 
     def due(self, house: House) -> float | None:
         """When the next film of a diary is due, in seconds since the epoch."""
-        config, reel, news = self.config, reels.newest_reel(house.ledger), reels.film_news(house.ledger)
+        config, reel, news = self.config, reels.newest_reel(house.ledger), self._news(house)
         last = 0.0 if reel is None else reel.rendered_at
         due = due_at(config, news, has_film=reel is not None, zone=house.zone, last=last)
         if due is None and reel is not None and not news.remaking:
@@ -50,6 +50,11 @@ class Filming:
             if (measuring and wait > time.time()) or self._stale(house):  # the style changed, or a photo left the film; every few frames that is asked anew
                 due = wait
         return due if due is None else max(due, self._not_before.get(house.name, 0.0))
+
+    @staticmethod
+    def _news(house: House) -> reels.FilmNews:
+        """In a large diary it takes long, and every photo makes other news: it may be as old as that it takes a twentieth of the time."""
+        return reels.film_news(house.ledger, rest=20.0)
 
     def _stale(self, house: House) -> bool:
         """Whether other films should be there, planned only when something has changed since that was last asked."""
@@ -70,7 +75,7 @@ class Filming:
             return True
 
     def _is_time(self, house: House) -> bool:
-        if reels.film_news(house.ledger).remaking:
+        if self._news(house).remaking:
             return False
         if wishes.oldest_open(house.ledger, "render") is not None or forgetting.to_wipe(house.ledger):
             return True
@@ -103,9 +108,11 @@ class Filming:
             full = bool(wish and wish.details.get("full"))
             only = wish.details.get("only") if wish is not None and not forgotten else None
             progress = self._progress(house, None if watched is None else watched.id)
+            house.ledger.ask_anew("film_news")  # a film is made of what there is now, and then that is no news any more
             reel = house.rendering.render(time.time(), full=full, only=only, forgetting=bool(forgotten), progress=progress)
             deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
             wishes.note(house.ledger, rendering=None)
+            house.ledger.ask_anew("film_news")
         except RenderStopped:
             return self._gave_way, False
         except FrameBroken as error:
