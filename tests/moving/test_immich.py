@@ -154,6 +154,7 @@ def test_keys_and_permissions_are_told(immich: Immich) -> None:
     [(404, {}, b"not here"), (200, {}, b"<html>a router</html>"), (200, {}, b"[]"), (200, {}, b'{"major": "2"}'), (200, {}, b"[" * 50_000), (200, {}, b"NaN")],
 )
 def test_what_is_no_immich_is_told_before_the_key_is_sent(immich: Immich, status: int, headers: dict[str, str], body: bytes) -> None:
+    """Whatever answers at the address, it gets the key only once it has said what it is."""
     immich.answers["/api/server/version"] = status, headers, body
     with pytest.raises(BadUsage, match="is no Immich"):
         source(immich).survey()

@@ -67,8 +67,8 @@ def thin_out(root: Path, most: int) -> None:
 def size(root: Path) -> int:
     """Bytes of all films, the newest included."""
     total = 0
-    with suppress(OSError):
-        for entry in os.scandir(root / layout.FILMS):
+    with suppress(OSError), os.scandir(root / layout.FILMS) as entries:
+        for entry in entries:
             with suppress(OSError):
                 total += entry.stat().st_size
     return total

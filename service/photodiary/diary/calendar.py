@@ -66,11 +66,15 @@ def when_taken(
     camera = _from_exif(exif.original, exif.offset_original, exif.subsec_original, "exif", latest) or _from_exif(
         exif.digitized, exif.offset_digitized, None, "digitized", latest
     )
-    if told is not None and told.source != PERSON and not EARLIEST <= told.wall <= latest:
-        told = None
+    told = believed(told, now=now, zone=zone)
     if told is not None and outranks(told, camera):
         return told
     return camera or told or from_name(name, now=now, zone=zone) or _from_mtime(mtime, arrived_live_at, zone, latest)
+
+
+def believed(told: Taken | None, *, now: datetime, zone: tzinfo) -> Taken | None:
+    """What was said where a photo comes from, unless nobody can have taken it then; a person is believed."""
+    return told if told is None or told.source == PERSON or EARLIEST <= told.wall <= _latest(now, zone) else None
 
 
 def outranks(told: Taken, known: Taken | None) -> bool:

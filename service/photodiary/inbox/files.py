@@ -32,13 +32,14 @@ def walk(root: Path | str, globs: tuple[str, ...], known: Mapping[bytes, Stamp] 
 
     known: photos by path below the inbox; those that are as they were cost no more than a look at each, since there may be many, each minute.
     """
-    listing = Listing()
-    _look(os.fsencode(root), b"", globs, known, listing)
+    listing, folders = Listing(), [(os.fsencode(root), b"")]
+    while folders:  # however deep they lie in one another
+        folders += reversed(_look(*folders.pop(), globs, known, listing))
     return listing
 
 
-def _look(folder: bytes, below: bytes, globs: tuple[str, ...], known: Mapping[bytes, Stamp], listing: Listing) -> None:
-    """One folder and those in it.  below: its path from the inbox on, empty or with a slash at its end."""
+def _look(folder: bytes, below: bytes, globs: tuple[str, ...], known: Mapping[bytes, Stamp], listing: Listing) -> list[tuple[bytes, bytes]]:
+    """One folder.  below: its path from the inbox on, empty or with a slash at its end.  Returns those in it, as it is told itself."""
     others: list[tuple[bytes, os.DirEntry[bytes]]] = []
     try:
         with os.scandir(folder) as found:
@@ -52,13 +53,15 @@ def _look(folder: bytes, below: bytes, globs: tuple[str, ...], known: Mapping[by
         if not below:
             raise
         listing.refused.append(f"{below.decode('utf-8', 'backslashreplace')}: {error.strerror}")
-        return
+        return []
+    folders = []
     for path, entry in sorted(others, key=lambda other: other[0]):
         if entry.is_dir(follow_symlinks=False):
             if not ignored_folder(entry.name, globs):
-                _look(entry.path, path + b"/", globs, known, listing)
+                folders.append((entry.path, path + b"/"))
         elif not ignored_file(entry.name, globs):
             _note(path, entry, listing)
+    return folders
 
 
 def _is_still(entry: os.DirEntry[bytes], stamp: Stamp) -> bool:

@@ -10,17 +10,22 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from photodiary.diary import calendar
-from photodiary.diary.photo import Digest, Stage
-from photodiary.errors import Held, WorkerLost
+from photodiary.diary.photo import Digest, Stage, shown_name
+from photodiary.errors import Held, PhotodiaryError, WorkerLost
 from photodiary.inbox import files
 from photodiary.inbox.intake import Intake
 from photodiary.inbox.settle import ignored_file
 from photodiary.ledger import brought, photos, wishes
 from photodiary.ledger.arrivals import Stamp
 from photodiary.ledger.photos import PhotoRow
+
+log = structlog.get_logger()
 
 REPORT_EVERY_S = 0.5
 MORE_WITHIN_S = 60.0  # whoever said that more comes, and does not bring it by then, is gone
@@ -53,7 +58,7 @@ def candidates(paths: list[str], globs: tuple[str, ...] = ()) -> list[Candidate]
 
 
 def _of_folder(folder: bytes, name: bytes, stamp: Stamp) -> Candidate:
-    return Candidate(os.path.join(folder, name), name, brought.Item(os.fsdecode(folder), os.fsdecode(name), f"{stamp.size}:{stamp.mtime_ns}"))
+    return Candidate(os.path.join(folder, name), name, brought.Item(brought.called(folder), brought.called(name), f"{stamp.size}:{stamp.mtime_ns}"))
 
 
 def _described(details: dict[str, Any]) -> list[Candidate]:
@@ -134,20 +139,30 @@ class Importing:
         if found.item is not None and (before := self._before(job, found.item)) is not None and (photo := photos.find(self.ledger, before)) is not None:
             job.count(_outcome(job, photo), before)
             return
+        told = calendar.believed(found.told, now=datetime.fromtimestamp(now, UTC), zone=self.intake.zone)
         try:
             if found.wrong is not None:
                 raise Held(found.wrong)
-            taken = self.intake.take(found.path, found.name, now=now, live=False, trusting=True, told=found.told, backlog=True)
+            taken = self.intake.take(found.path, found.name, now=now, live=False, trusting=True, told=told, backlog=True)
         except (Held, WorkerLost) as error:
-            job.counts["failed"] += 1
-            job.unreadable.append({"file": self._shown(job, found), "why": str(error)})
+            self._failed(job, found, str(error))
+            return
+        except PhotodiaryError:
+            raise  # the disk or the ledger: not this file's fault
+        except Exception:
+            log.exception(f"unexpected error over {shown_name(found.name)}; the others go on", code="photo.surprise", diary=self.intake.diary)
+            self._failed(job, found, "an unexpected error, see the log")
             return
         photo = photos.find(self.ledger, taken.sha256) if taken.outcome == "known" else None
         job.count(taken.outcome if photo is None else _outcome(job, photo), taken.sha256)
         if taken.outcome == "quarantined":  # not noted as brought: who imports it again wants it tried again
             job.unreadable.append({"file": self._shown(job, found), "why": taken.why or "could not be read"})
         elif taken.outcome != "forgotten":
-            brought.remember(self.ledger, taken.sha256, found.item, found.told, now)
+            brought.remember(self.ledger, taken.sha256, found.item, told, now)
+
+    def _failed(self, job: _Job, found: Candidate, why: str) -> None:
+        job.counts["failed"] += 1
+        job.unreadable.append({"file": self._shown(job, found), "why": why})
 
     @staticmethod
     def _shown(job: _Job, found: Candidate) -> str:

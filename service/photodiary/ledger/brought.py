@@ -27,6 +27,11 @@ class Item:
     stamp: str
 
 
+def called(path: bytes) -> str:
+    """A folder as a source, or a file as an item: text, also where the path is none."""
+    return path.decode("utf-8", "backslashreplace")
+
+
 def known(ledger: Ledger, source: str) -> dict[str, tuple[str, Digest]]:
     """Stamp and photo of every item of a source that was brought; empty in a diary that no program since has opened for writing."""
     with ledger.read() as db:

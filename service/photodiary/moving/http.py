@@ -59,7 +59,7 @@ def address(url: str) -> Address:
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
     except ValueError as error:
         raise BadUsage(f"{url}: is no address; write one like https://photos.example.org") from error
-    if parts.scheme not in ("http", "https") or not host or re.search(r"[^A-Za-z0-9._:-]", host):
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[^A-Za-z0-9._:-]", host) or re.search(r"[^!-~]", parts.path):
         raise BadUsage(f"{url}: is no address; write one like https://photos.example.org")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise BadUsage("the address may not hold a name, a password or a question mark; the key goes into a file, see --key-file")
@@ -171,9 +171,9 @@ class Server:
         if self._connection is None:
             where = self.where
             if where.scheme == "https":
-                self._connection = http.client.HTTPSConnection(where.host, where.port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+                self._connection = http.client.HTTPSConnection(where.host, where.port or 443, timeout=TIMEOUT_S, context=ssl.create_default_context())
             else:
-                self._connection = http.client.HTTPConnection(where.host, where.port, timeout=TIMEOUT_S)
+                self._connection = http.client.HTTPConnection(where.host, where.port or 80, timeout=TIMEOUT_S)
         return self._connection
 
     def _refuse(self, answer: http.client.HTTPResponse) -> None:

@@ -142,5 +142,5 @@ def _fetch(entry: Entry, target: Target) -> None:
     try:
         for piece in entry.pieces():
             target.write(piece)
-    except BrokenArchive as error:
-        raise NotBrought(str(error)) from error
+    except (BrokenArchive, OSError) as error:
+        raise NotBrought(getattr(error, "strerror", None) or str(error)) from error

@@ -6,6 +6,7 @@ others, and what an entry may expand to is bounded before it is read.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import os
@@ -81,7 +82,8 @@ class _translated:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)):
+        broken = isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, UnicodeDecodeError))
+        if broken or (isinstance(error, OSError) and error.errno in (None, errno.EINVAL)):  # bz2's word for it, and of who looks before the beginning
             raise BrokenArchive("the archive is cut short, damaged, or none") from error
         if isinstance(error, (NotImplementedError, RuntimeError)) and not isinstance(error, RecursionError):  # of zipfile: how it is packed, or a password
             raise BrokenArchive(f"it is packed in a way that is not read ({error})") from error

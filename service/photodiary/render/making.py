@@ -31,7 +31,7 @@ Progress = Callable[[int], None]
 
 
 class Making:
-    """Makes the film of `plan` in the archive at `root`.  progress: told, by several threads, how many photos are in segments so far; also that work goes on."""
+    """Makes the film of `plan` in the archive at `root`.  progress: told by several threads how many photos are in segments so far; also that work goes on."""
 
     def __init__(self, plan: ReelPlan, root: Path, progress: Progress) -> None:
         self._plan, self._root, self._archive, self._progress = plan, root, Archive(root), progress

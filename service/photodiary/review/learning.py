@@ -48,7 +48,8 @@ def routes(site: Site) -> list[Route]:
         """The newest report's files.  What is opened is a name that lies in its folder, not the one that was asked for."""
         name = request.path_params.get("name") or "index.html"
         try:
-            lying = {entry.name: entry.path for entry in os.scandir(folder / "report") if entry.is_file(follow_symlinks=False)}
+            with os.scandir(folder / "report") as entries:
+                lying = {entry.name: entry.path for entry in entries if entry.is_file(follow_symlinks=False)}
         except OSError:
             lying = {}
         kind = KINDS.get(Path(name).suffix)

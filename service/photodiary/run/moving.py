@@ -88,8 +88,10 @@ class _Spool:
             raise trouble(path, error) from error
 
     def write(self, piece: bytes) -> None:
+        left = memoryview(piece)
         try:
-            self._file.write(piece)
+            while left:  # a disk that is nearly full takes what it can, and says nothing yet
+                left = left[self._file.write(left) :]
         except OSError as error:
             raise trouble(self.path, error) from error
 
@@ -264,6 +266,8 @@ def _copy(offer: Offer, target: _Spool) -> None:
             while left > 0 and (piece := file.read(min(1 << 20, left))):
                 target.write(piece)
                 left -= len(piece)
+            if left or file.read(1):
+                raise NotBrought("it is still being written; the same command brings it later")
     except OSError as error:
         raise NotBrought(f"it cannot be read: {error.strerror}") from error
 

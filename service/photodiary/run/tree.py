@@ -9,6 +9,7 @@ from pathlib import Path
 from photodiary.darkroom.limits import SNIFFED, sniff
 from photodiary.errors import BadUsage
 from photodiary.inbox.importing import Candidate, candidates
+from photodiary.ledger import brought
 from photodiary.moving.source import SKIPPED, Offer, Survey, kind_of
 
 NO_PHOTOS = "files that are no photos"
@@ -19,7 +20,8 @@ class Tree:
 
     def __init__(self, folder: str, globs: tuple[str, ...], named: list[str] | None = None) -> None:
         """named: paths of single files in it; None: everything below it."""
-        self.name, self.words = folder, folder
+        self.name = self.words = brought.called(os.fsencode(folder))
+        self._folder = folder
         self._globs, self._named = globs, named
         self.sidecars = 0  # files that say when photos were taken, as Google's Takeout writes them
         self._photos: list[Candidate] = []
@@ -28,7 +30,7 @@ class Tree:
         """Lists, and looks at the first bytes of what is not named as a photo.  Raises BadUsage."""
         found = Survey()
         try:
-            listed = candidates([self.name] if self._named is None else self._named, self._globs)
+            listed = candidates([self._folder] if self._named is None else self._named, self._globs)
         except OSError as error:
             raise BadUsage(f"{error.filename}: cannot be read: {error.strerror}") from error
         self._photos = []
@@ -47,7 +49,7 @@ class Tree:
 
     def _count_others(self, found: Survey) -> None:
         """Videos, and the files of a Takeout, that a walk for photos passes over."""
-        names = [name.lower() for _, _, names in os.walk(self.name) for name in names]
+        names = [name.lower() for _, _, names in os.walk(self._folder) for name in names]
         if videos := sum(kind_of(name) == "video" for name in names):
             found.skipped[SKIPPED["video"]] = videos
         self.sidecars = sum((name.endswith(".json") and kind_of(name[:-5]) == "photo") or ".supplemental-metadata" in name for name in names)
@@ -75,8 +77,7 @@ def _begins_like_one(path: bytes) -> bool:
     """Whether a file that is not named as a photo begins like one."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            return sniff(file.read(SNIFFED)) is not None
     except OSError:
         return True  # whoever takes it in says why not
-    with open(descriptor, "rb") as file:
-        head = file.read(SNIFFED)
-    return sniff(head) is not None
