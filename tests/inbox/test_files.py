@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,22 @@ def test_a_walk_sees_regular_files_everywhere_and_follows_nothing(tmp_path: Path
     assert set(listing.files) == {b"2024/05/a.jpg", b"b.jpg", b"\xff.jpg"}
     assert listing.files[b"b.jpg"].size == 2
     assert listing.ignored == {b"link.jpg": "a link", b"elsewhere": "a link", b"pipe.jpg": "a pipe"}
+
+
+def test_folders_within_folders_however_deep(tmp_path: Path) -> None:
+    """Nobody has two thousand, but whoever does must not stop the service with them; what lies too deep for a path is told as refused."""
+    try:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        for _ in range(2100):
+            os.mkdir("a", dir_fd=folder)
+            above, folder = folder, os.open("a", os.O_RDONLY, dir_fd=folder)
+            os.close(above)
+        os.close(folder)
+        (tmp_path / "a/a/b.jpg").write_bytes(b"b")
+        listing = walk(tmp_path, ())
+        assert (list(listing.files), len(listing.refused)) == ([b"a/a/b.jpg"], 1)
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "a"], check=True)  # pytest's own way is not made for it
 
 
 def test_a_missing_inbox_is_an_error_not_an_empty_one(tmp_path: Path) -> None:

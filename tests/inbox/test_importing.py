@@ -162,3 +162,37 @@ def test_an_import_of_which_more_follows_stays_open_until_it_does(room: Room, tm
     assert (wishes.get(room.ledger, first).outcome or {})["new"] == 1 and wishes.get(room.ledger, second).outcome is None
     monkeypatch.setattr(importing, "MORE_WITHIN_S", 0.0)
     assert job.step(room.now) and (wishes.get(room.ledger, second).outcome or {})["new"] == 1
+
+
+def test_a_name_that_is_no_text_is_brought_once(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old photos have names of other alphabets: such a one is taken in, known under its bytes, and not read again."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(photo(1))
+    assert carry_out(room, {"paths": [str(tmp_path / "old")]}, made_at=room.now - 1)["new"] == 1
+    assert [names for _, names in room.rows()] == [[b"caf\xe9.jpg"]]
+    read = reads(monkeypatch)
+    assert (carry_out(room, {"paths": [str(tmp_path / "old")]}, made_at=room.now + 1)["known"], read) == (1, [])
+
+
+@pytest.mark.parametrize("told", ["0001-01-01T00:00:00", "1970-01-02T00:00:00", "9999-12-31T23:59:59"])
+def test_a_date_that_no_photo_has_is_not_believed(room: Room, tmp_path: Path, told: str) -> None:
+    """Neither for a photo that comes in, nor for one that is known already; and no date, however far away, stops what acts on it."""
+    says = {"taken": told, "offset_s": None, "taken_from": "immich"}
+    carry_out(room, {"source": "x", "items": [item(tmp_path / "a.jpg", undated(1), **says), item(tmp_path / "b.jpg", photo(2), **says)]})
+    carry_out(room, {"source": "y", "items": [item(tmp_path / "c.jpg", undated(1), **says), item(tmp_path / "d.jpg", photo(2), **says)]})
+    dates = {names[0]: (row.stage, row.taken and row.taken.source) for row, names in room.rows()}
+    assert dates == {b"Album/a.jpg": (Stage.UNDATED, None), b"Album/b.jpg": (Stage.RECEIVED, "exif")}
+
+
+def test_what_nobody_foresaw_costs_one_photo(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import goes on to its end, and says which one it was: a wish that stops whoever carries it out would stop it at every start."""
+    real = type(room.archive).publish
+
+    def publish(archive: object, path: str, data: bytes) -> None:
+        if data == photo(1):
+            raise RuntimeError("nobody foresaw this")
+        real(room.archive, path, data)
+
+    monkeypatch.setattr(type(room.archive), "publish", publish)
+    outcome = carry_out(room, {"source": "x", "items": [item(tmp_path / f"{number}.jpg", photo(number)) for number in range(3)]})
+    assert (outcome["new"], outcome["failed"], [entry["file"] for entry in outcome["unreadable"]]) == (2, 1, ["Album/1.jpg"])

@@ -15,7 +15,7 @@ from tests.support.immich import KEY, ME, OTHER, Asset, Immich, number
 
 from photodiary.errors import BadUsage
 from photodiary.moving import http
-from photodiary.moving.http import Unreachable, address
+from photodiary.moving.http import Server, Unreachable, address
 from photodiary.moving.immich import PAGE, Wanted
 from photodiary.moving.immich import Immich as Source
 from photodiary.moving.source import NotBrought
@@ -233,7 +233,7 @@ def test_plain_http_behind_https_is_told(immich: Immich) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["photos.example.org", "ftp://x", "https://", "https://me:secret@x", "https://x/?key=1", "https://x:port", "https://a b", "http://[::1"]
+    "url", ["photos.example.org", "ftp://x", "https://", "https://me:secret@x", "https://x/?key=1", "https://x:port", "https://a b", "http://[::1", "https://x/fotos ä"]
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(BadUsage) as told:
@@ -246,5 +246,7 @@ def test_addresses_as_people_write_them() -> None:
     assert address("https://photos.example.org/api/").text == "https://photos.example.org"
     assert address(" http://[::1]:2283/immich/ ").text == "http://[::1]:2283/immich"
     assert address("https://fotos.müller.example").host == "fotos.xn--mller-kva.example"
+    reached = Server(address("http://[::1]"), {})._connected()
+    assert (reached.host, reached.port) == ("::1", 80)
     exposed = {url: address(url).exposed for url in ("http://192.168.1.5:2283", "http://immich", "https://immich", "http://127.0.0.1:2283", "http://localhost")}
     assert [url for url, is_ in exposed.items() if is_] == ["http://192.168.1.5:2283", "http://immich"]

@@ -239,6 +239,21 @@ def test_a_password_is_told(tmp_path: Path) -> None:
         content(offer)
 
 
+def test_names_and_packings_that_are_broken(tmp_path: Path) -> None:
+    """A name that says it is UTF-8 and is not, and what only some packings raise, are told like all damage; of the latter one photo is missing."""
+    named = tmp_path / "named.zip"
+    zipped(named, {"Trip/\u00fc.jpg": b"photo"})
+    named.write_bytes(named.read_bytes().replace("\u00fc".encode(), b"\xc3\xc3"))
+    assert [Path(file).name for file, _ in takeout(named).survey().broken] == ["named.zip"]
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr(f"{ROOT}/Trip/a.jpg", b"photo" * 100)
+    packed.write_bytes(packed.read_bytes().replace(b"BZh9", b"BZx9"))
+    (offer,) = takeout(packed).offers() if not takeout(packed).survey().broken else ()
+    with pytest.raises(NotBrought, match="damaged"):
+        content(offer)
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_any_damage_is_told_or_harmless(tmp_path: Path, data: st.DataObject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import subprocess
 from collections import Counter
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.support.dots import photo
+from tests.support.takeout import zipped
 
 from photodiary.archive.reserve import DiskConfig
 from photodiary.archive.store import TEMPORARY, Archive
@@ -24,6 +26,7 @@ from photodiary.ledger import photos, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.moving.http import Unreachable
 from photodiary.moving.source import NotBrought, Offer, Survey, Target
+from photodiary.moving.takeout import Takeout
 from photodiary.run import moving
 from photodiary.run.importing import _same_files
 from photodiary.run.moving import Moving, duration
@@ -236,3 +239,60 @@ def test_waits_as_people_say_them() -> None:
     assert [duration(seconds) for seconds in (3, 70, 3000, 7000, 200_000)] == [
         "less than a minute", "about 1 minute", "about 50 minutes", "about 2 hours", "about 2 days",
     ]  # fmt: skip
+
+
+def test_a_disk_that_takes_half_of_a_piece_is_full(tmp_path: Path) -> None:
+    """The system says so only to who writes the rest: without that, half a photo would count as a whole one."""
+    spool, before = moving._Spool(tmp_path / "photo"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, before[1]))
+    try:
+        with pytest.raises(StorageTrouble):
+            spool.write(bytes(1 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        spool.close()
+
+
+def test_a_file_that_grows_while_it_is_copied_is_left_for_the_next_time(house: House, tmp_path: Path) -> None:
+    """Half of it would be taken for a broken photo."""
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card/1.jpg").write_bytes(photo(1)[:5000])
+    (tree,) = trees([str(tmp_path / "card")], ())
+    survey = tree.survey()
+    (tmp_path / "card/1.jpg").write_bytes(photo(1))
+    made = house.moving(sees_files=False)
+    try:
+        made.bring(tree, survey)
+    finally:
+        made.close()
+    assert (made.outcome.counts["failed"], photos.total(house.ledger)) == (1, 0)
+
+
+def test_what_goes_away_before_its_turn_is_told(house: House, tmp_path: Path) -> None:
+    """A stick that is pulled out in the middle: nobody may believe that all of it is in the diary."""
+    packed = zipped(tmp_path / "takeout.zip", {"Takeout/Google Photos/Trip/1.jpg": photo(1)})
+    source = Takeout([packed], ZoneInfo("Europe/Berlin"), most=1e9)
+    survey = source.survey()
+    packed.unlink()
+    made = house.moving()
+    try:
+        made.bring(source, survey)
+    finally:
+        made.close()
+    assert (made.outcome.done, made.outcome.counts["failed"], [entry["file"] for entry in made.outcome.unreadable]) == (1, 1, ["Trip/1.jpg"])
+
+
+def test_a_folder_whose_name_is_no_text(house: House, tmp_path: Path) -> None:
+    """Is brought, and known the next time; what is said of it can be printed anywhere."""
+    folder = os.path.join(tmp_path, os.fsdecode(b"\xe9t\xe9"))
+    os.mkdir(folder)
+    Path(folder, os.fsdecode(b"\xe0.jpg")).write_bytes(photo(1))
+    (tree,) = trees([folder], ())
+    tree.words.encode()
+    made = house.moving()
+    try:
+        made.bring(tree, tree.survey())
+        made.bring(tree, tree.survey())
+    finally:
+        made.close()
+    assert (made.outcome.counts["new"], made.outcome.counts["known"]) == (1, 1)

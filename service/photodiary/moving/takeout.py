@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from photodiary.diary.calendar import Taken, counted
+from photodiary.diary.photo import shown_name
 from photodiary.errors import BadUsage
 from photodiary.moving import sidecars, unpacking
 from photodiary.moving.source import SKIPPED, NotBrought, Offer, Survey, Target, kind_of, shortened
@@ -63,7 +64,7 @@ class Takeout:
                     if number % 100 == 0:
                         self._looking(f"looking through {path.name}: {number:,} files")
             except (BrokenArchive, OSError) as error:
-                found.broken.append((str(path), str(error)))
+                found.broken.append((shown_name(os.fsencode(path)), shown_name(os.fsencode(str(error)))))
         for photo in photos:
             if (reason := self._why_not(photo)) is not None:
                 found.skipped[reason] += 1

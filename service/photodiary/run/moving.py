@@ -146,9 +146,13 @@ class Moving:
         self._source = source.name
         try:
             if fresh:
+                missing = {item for item, stamp, _ in survey.photos if known.get(item, ("",))[0] != stamp}
                 for offer in source.offers():
                     if known.get(offer.item, ("",))[0] != offer.stamp:
+                        missing.discard(offer.item)
                         self._add(offer)
+                for item in sorted(missing):  # a disk that was pulled out, an archive that was moved: nobody may believe that all is here
+                    self.outcome.failed(item, "it was there before and is not any more; call this again when it is back")
             self._send(more=False)
             self._settle(0)
         except (KeyboardInterrupt, PhotodiaryError) as error:
