@@ -1,6 +1,11 @@
-"""In which order the files are run when several processes share them: the longest first, so that none is left to one process at the end."""
+"""In which order the files are run when several processes share them: the longest first, so that none is left to one process at the end.
+
+And what a verb does to the process that calls it, which a test may be, does not reach the next test."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,3 +34,12 @@ ORDER = (
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):  # a process of pytest-xdist, which the Makefile tells to keep this order
         items.sort(key=lambda item: next((place for place, where in enumerate(ORDER) if item.nodeid.startswith(where)), len(ORDER)))
+
+
+@pytest.fixture(autouse=True)
+def files_as_before() -> Iterator[None]:
+    """Verbs make this process write files for its user only; folders that a later test makes for others have to be as open as ever."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    yield
+    os.umask(mask)

@@ -1,4 +1,4 @@
-"""The promises of `deploy/guide` about speed, memory and idling, measured on the real daemon with the shipped model and its default settings.
+"""The budgets of speed, memory and idling, measured on the real daemon with the shipped model and its default settings.
 
     .venv/bin/python tests/benchmarks/budgets.py --all            # 20 to 25 minutes on two quiet cores; writes numbers.md and numbers.svg beside this file
     .venv/bin/python tests/benchmarks/budgets.py live memory      # single parts, into the work folder

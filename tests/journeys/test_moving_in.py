@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,8 @@ def test_an_interrupted_import_says_how_to_go_on(diary: Diary, immich: Immich, t
     immich.seconds = 0.05
     environment = {**diary.environment, "IMMICH_API_KEY": KEY}
     command = [*diary.command, "import", "--immich", immich.url, "--config", str(diary.config)]
-    verb = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background of a shell was started deaf to it
+    verb = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     end = time.monotonic() + 60
     while len(immich.downloads()) < 10 and time.monotonic() < end:
         time.sleep(0.02)

@@ -15,7 +15,7 @@ from photodiary.diary.calendar import Taken
 from photodiary.diary.eyes import EyePair, Point, Sighting
 from photodiary.diary.photo import Digest, Stage, digest_of
 from photodiary.errors import IllegalMove, StorageTrouble
-from photodiary.ledger import arrivals, brought, deciding, forgetting, photos, verdicts, wishes
+from photodiary.ledger import arrivals, brought, deciding, forgetting, photos, tally, verdicts, wishes
 from photodiary.ledger.arrivals import Stamp, Waiting
 from photodiary.ledger.photos import NewPhoto, PhotoRow
 from photodiary.ledger.store import FILE, Ledger
@@ -48,6 +48,8 @@ def put(ledger: Ledger, number: int) -> PhotoRow:
     deciding.heed(ledger, WALL.astimezone().tzinfo, 6.0)  # type: ignore[arg-type]
     done = wishes.make(ledger, "import", {"paths": ["/home/me/" + name.decode()]}, 6.0)
     wishes.fulfil(ledger, done, {"new": 1, "unreadable": [{"file": "/home/me/" + name.decode(), "why": "once"}, {"file": "/other.jpg", "why": "x"}]}, 7.0)
+    counted, key = tally.tally(ledger, "", "")  # with the days that lack a photo
+    tally.keep(ledger, counted, key or [])
     wishes.note(ledger, last_error=f"/archive/frames/2031/2031-07-09_{digest[:16]}.jpg: cannot be read", kept=1)
     row = photos.find(ledger, digest)
     assert row is not None

@@ -68,6 +68,23 @@ def test_remembering_hides_nothing(ledger, take_in) -> None:
     assert reels.film_news(ledger).frames == 1
 
 
+def test_what_is_undone_is_not_remembered(ledger, take_in) -> None:
+    """An answer from the middle of a transaction that fails is no answer, though the next one makes as many changes."""
+    insert = "INSERT INTO reels (path, frames, seconds, fingerprint, bytes, rendered_at) VALUES (?, 1, 1, 'x', 1, 1)"
+
+    def asked_and_undone() -> None:
+        with ledger.write() as db:
+            db.execute(insert, ("films/a.mp4",))
+            assert set(reels.newest_reels(ledger)) == {"films/a.mp4"}
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asked_and_undone()
+    with ledger.write() as db:
+        db.execute(insert, ("films/b.mp4",))
+    assert set(reels.newest_reels(ledger)) == {"films/b.mp4"}
+
+
 def test_an_answer_that_takes_long_rests(ledger, take_in, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes long to find out is not asked after every photo, only so often that it takes a share of the time; whoever needs it new says so."""
     clock = [100.0]
@@ -85,6 +102,8 @@ def test_an_answer_that_takes_long_rests(ledger, take_in, monkeypatch: pytest.Mo
     assert ledger.remembered("it", ask, rest=20) == 1
     clock[0] += 0.2
     assert ledger.remembered("it", ask, rest=20) == 2
+    take_in(3)
+    assert ledger.remembered("it", ask) == 3, "another one may need it new"
     take_in(2)
     ledger.ask_anew("it")
-    assert ledger.remembered("it", ask, rest=20) == 3
+    assert ledger.remembered("it", ask, rest=20) == 4

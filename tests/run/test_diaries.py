@@ -19,6 +19,7 @@ from photodiary.errors import BadConfig, BadUsage
 from photodiary.ledger import wishes
 from photodiary.ledger.store import Ledger
 from photodiary.run.config_file import changed, with_table
+from photodiary.run.diaries import _beside
 from photodiary.run.lock import DaemonLock
 from photodiary.settings import load
 
@@ -53,6 +54,15 @@ def test_where_there_is_no_room_for_a_table_it_is_said(text: str) -> None:
         with_table(text.encode(), ("diary", "anna"), {"inbox": "x"})
     with pytest.raises(BadUsage, match="UTF-8"):
         with_table(b"", ("diary", "anna"), {"inbox": "\udcff"})
+
+
+@pytest.mark.parametrize(("archive", "beside"), [
+    ("me", "anna"), ("me-archive", "anna-archive"), ("photos_of_me", "photos_of_anna"), ("memories", "memories-anna"), ("timelapse", "timelapse-anna"),
+])  # fmt: skip
+def test_the_archive_is_called_like_the_one_beside_it(config: Path, archive: str, beside: str) -> None:
+    """With the other name where the diary's name stands as a word; a name within a word is no name."""
+    config.write_text(ME.replace('"archive"', f'"{archive}"'))
+    assert _beside(load(config), "anna").name == beside
 
 
 def test_it_is_written_whole_with_its_mode(config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -163,6 +164,29 @@ def test_whoever_is_interrupted_leaves_it_in_both(home: Path, monkeypatch: pytes
         assert counts == [1, 1, 1, 1]
         with mine.ledger.read() as db:
             assert verdicts.in_force(db, found.id).reason == "moved"
+    finally:
+        darkroom.close()
+
+
+def test_what_could_not_be_read_there_stays_here(home: Path) -> None:
+    """The other diary has the photo, and set it aside: left out here it would be in neither film."""
+    settings, digest = load(home / "config.toml"), digest_of(photo(0))
+    darkroom = Darkroom(settings.darkroom)
+    mine, other = open_diary(settings, "me", [], []), open_diary(settings, "anna", [], [])
+    there = Intake("anna", other.ledger, other.archive, darkroom, settings.darkroom, settings.zone("anna"), {})
+    try:
+        found = photos.find(mine.ledger, digest)
+        assert found is not None and found.original is not None
+        there.take(os.fsencode(mine.archive.root / found.original), b"a.jpg", now=time.time(), live=False, trusting=True)
+        target = photos.find(other.ledger, digest)
+        assert target is not None
+        photos.quarantine(other.ledger, target, "crashed_reader")
+        number = moved.wish(mine.ledger, [found], "anna", time.time())
+        while (outcome := wishes.get(mine.ledger, number).outcome) is None:
+            elsewhere.go_on("me", mine.ledger, mine.archive.root, there, wishes.get(mine.ledger, number), time.time())
+        assert outcome["moved"] == 0 and "could not be read there" in outcome["failed"][0]["why"]
+        with mine.ledger.read() as db:
+            assert verdicts.in_force(db, found.id).excluded is None
     finally:
         darkroom.close()
 

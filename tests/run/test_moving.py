@@ -296,3 +296,20 @@ def test_a_folder_whose_name_is_no_text(house: House, tmp_path: Path) -> None:
     finally:
         made.close()
     assert (made.outcome.counts["new"], made.outcome.counts["known"]) == (1, 1)
+
+
+def test_an_import_ends_when_its_last_photos_cannot_be_had(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch before them said that more follows: nobody waits a minute for that."""
+    monkeypatch.setattr(moving, "BATCH", 2)
+    source, waited = Sent(photo(1), photo(2), NotBrought("the server answers 404")), list[None]()
+
+    def check() -> None:
+        waited.append(None)
+        assert len(waited) < 5, "it waits for what does not come"
+
+    made = Moving(house.archive, house.ledger, DiskConfig(), poke=house.work, check=check, sees_files=True, full=False)
+    try:
+        made.bring(source, source.survey())
+    finally:
+        made.close()
+    assert (made.outcome.counts["new"], made.outcome.counts["failed"]) == (2, 1)

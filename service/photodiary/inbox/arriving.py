@@ -15,6 +15,9 @@ class Arriving:
         self._files: tuple[dict[bytes, Pending], dict[bytes, Pending]] = {}, {}  # those that arrive now, and the backlog
         self._due: tuple[deque[bytes], deque[bytes]] = deque(), deque()
 
+    def __len__(self) -> int:
+        return sum(map(len, self._files))
+
     def __iter__(self) -> Iterator[bytes]:
         return iter([*self._files[False], *self._files[True]])
 

@@ -144,6 +144,8 @@ class Importing:
             if found.wrong is not None:
                 raise Held(found.wrong)
             taken = self.intake.take(found.path, found.name, now=now, live=False, trusting=True, told=told, backlog=True)
+            if taken.outcome not in ("quarantined", "forgotten"):  # who imports what could not be read once more wants it tried again
+                brought.remember(self.ledger, taken.sha256, found.item, told, now)
         except (Held, WorkerLost) as error:
             self._failed(job, found, str(error))
             return
@@ -155,10 +157,8 @@ class Importing:
             return
         photo = photos.find(self.ledger, taken.sha256) if taken.outcome == "known" else None
         job.count(taken.outcome if photo is None else _outcome(job, photo), taken.sha256)
-        if taken.outcome == "quarantined":  # not noted as brought: who imports it again wants it tried again
+        if taken.outcome == "quarantined":
             job.unreadable.append({"file": self._shown(job, found), "why": taken.why or "could not be read"})
-        elif taken.outcome != "forgotten":
-            brought.remember(self.ledger, taken.sha256, found.item, told, now)
 
     def _failed(self, job: _Job, found: Candidate, why: str) -> None:
         job.counts["failed"] += 1

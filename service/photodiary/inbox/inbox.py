@@ -260,6 +260,8 @@ class Inbox:
         with self._lock:
             if self._nudges:
                 return 0.0
+        if len(self._pending) > len(self._held):  # then one is not held: tens of thousands need not be looked at for each frame
+            return 0.0
         if any(not self._is_waiting(path, pending, now) for path, pending in self._pending.items()):
             return 0.0
         return max(1e-3, clock - max(self._busy_at, self._first_scan))

@@ -132,5 +132,5 @@ def _wipe_mentions(db: Connection, digest: Digest, names: list[bytes]) -> None:
         db.execute("UPDATE wishes SET details = '{}', progress = NULL, outcome = ? WHERE id = ?", (json.dumps(outcome), row["id"]))
     tell_tales = [digest[:12], *(shown_name(base) for base in bases)]
     for key, value in db.execute("SELECT key, value FROM notes").fetchall():
-        if any(json.dumps(tale)[1:-1] in value for tale in tell_tales):
+        if key == wishes.TALLY or any(json.dumps(tale)[1:-1] in value for tale in tell_tales):
             db.execute("DELETE FROM notes WHERE key = ?", (key,))

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,16 @@ Row = sqlite3.Row
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class _Remembered:
+    """An answer, as of so many changes; at: when it was there, monotonic; took: seconds, where they were many."""
+
+    changes: int
+    at: float
+    took: float
+    answer: object
+
+
 class Ledger:
     """One diary's database.  Safe to share between threads; `read` and `write` take turns on one connection."""
 
@@ -39,7 +50,7 @@ class Ledger:
         self.path = folder / FILE
         self.writable = writable
         self._turn = threading.RLock()
-        self._remembered: dict[Hashable, tuple[int, float, object]] = {}
+        self._remembered: dict[Hashable, _Remembered] = {}
         self._lock_fd = -1
         try:
             if writable:
@@ -161,9 +172,12 @@ class Ledger:
                 raise self._translated(error, "read") from error
 
     def changes(self) -> int | None:
-        """A number that moves with whatever is told of the diary, whoever writes it; None in one that no program since has opened for writing."""
+        """A number that moves with whatever is told of the diary, whoever writes it.
+
+        None in one that no program since has opened for writing, and in the middle of writing.
+        """
         with self.read() as db:
-            if self._check_version() < COUNTING:
+            if self._check_version() < COUNTING or db.in_transaction:  # what is undone would leave its number to something else
                 return None
             return int(db.execute("SELECT n FROM changes").fetchone()[0])
 
@@ -175,12 +189,11 @@ class Ledger:
         """
         now, clock = self.changes(), time.monotonic()
         known = self._remembered.get(question)
-        if known is not None and now is not None and (known[0] == now or clock < known[1]):
-            return known[2]  # type: ignore[return-value]
-        answer = ask()
+        if known is not None and now is not None and (known.changes == now or clock < known.at + rest * known.took):
+            return known.answer  # type: ignore[return-value]
+        answer, at = ask(), time.monotonic()
         if now is not None:  # as of before it was asked: what came meanwhile has it asked again
-            took = time.monotonic() - clock
-            self._remembered[question] = now, clock + (1 + rest) * took if took > LONG_S else clock, answer
+            self._remembered[question] = _Remembered(now, at, at - clock if at - clock > LONG_S else 0.0, answer)
         return answer
 
     def ask_anew(self, *questions: Hashable) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from photodiary.ledger import gallery, judging, reviewing, summary, takes, wishes
 from photodiary.ledger.store import Ledger
 
-NOTE: Final = "tally"
+NOTE: Final = wishes.TALLY
 FORM: Final = 1  # of what is kept: another one is counted anew
 
 

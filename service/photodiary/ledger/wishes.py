@@ -8,6 +8,8 @@ from typing import Any
 
 from photodiary.ledger.store import Connection, Ledger
 
+TALLY = "tally"  # the note of what is counted for `status`; it names days that lack a photo
+
 
 @dataclass(frozen=True)
 class Wish:

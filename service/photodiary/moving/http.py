@@ -54,18 +54,19 @@ class Address:
 
 def address(url: str) -> Address:
     """What a person typed, checked.  Raises BadUsage."""
+    shown = url if "@" not in url else "what was given"  # it may be a password
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
     except ValueError as error:
-        raise BadUsage(f"{url}: is no address; write one like https://photos.example.org") from error
+        raise BadUsage(f"{shown}: is no address; write one like https://photos.example.org") from error
     if parts.scheme not in ("http", "https") or not host or re.search(r"[^A-Za-z0-9._:-]", host) or re.search(r"[^!-~]", parts.path):
-        raise BadUsage(f"{url}: is no address; write one like https://photos.example.org")
+        raise BadUsage(f"{shown}: is no address; write one like https://photos.example.org")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise BadUsage("the address may not hold a name, a password or a question mark; the key goes into a file, see --key-file")
     path = parts.path.rstrip("/").removesuffix("/api").rstrip("/")
-    shown = f"[{host}]" if ":" in host else host
-    return Address(parts.scheme, host, port, path, f"{parts.scheme}://{shown}{'' if port is None else f':{port}'}{path}")
+    named = f"[{host}]" if ":" in host else host
+    return Address(parts.scheme, host, port, path, f"{parts.scheme}://{named}{'' if port is None else f':{port}'}{path}")
 
 
 def _loopback(host: str) -> bool:

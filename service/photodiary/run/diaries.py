@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -88,8 +89,8 @@ def _inbox(text: str) -> Path:
 def _beside(settings: Settings, name: str) -> Path:
     """Beside the archive of the diary that is last in the file, and called like it, with the other name: me -> anna, me-archive -> anna-archive."""
     last, archive = next((other, diary.archive) for other, diary in reversed(settings.diary.items()))
-    called = archive.name.replace(last, name) if last in archive.name else f"{archive.name}-{name}"
-    return archive.with_name(called)
+    called, found = re.subn(rf"(?<![^\W_]){re.escape(last)}(?![^\W_])", lambda _: name, archive.name)  # as a word: not the "me" of "memories"
+    return archive.with_name(called if found else f"{archive.name}-{name}")
 
 
 def _refuse_strangers(archive: Path) -> None:

@@ -87,6 +87,7 @@ def go_on(name: str, ledger: Ledger, archive: Path, there: Intake, wish: Wish, n
 
 def _taken_over(ledger: Ledger, archive: Path, there: Intake, photo: PhotoRow, wished_at: float, now: float) -> str | None:
     """Have a photo in the other diary, with what was said about it.  Returns why not, None when it is there.  Raises StorageTrouble."""
+    from photodiary.diary.photo import Stage
     from photodiary.inbox import files
     from photodiary.ledger import moved, photos
 
@@ -106,6 +107,8 @@ def _taken_over(ledger: Ledger, archive: Path, there: Intake, photo: PhotoRow, w
             return f"it could not be read: {error}"
         if taken.outcome not in ("new", "undated", "known"):
             return f"{there.diary} did not take it: {taken.why or taken.outcome}"
+    elif known.stage is Stage.QUARANTINED:  # left out here it would be in neither film
+        return f"it is in {there.diary} and could not be read there; `photodiary quarantine retry --diary {there.diary}` tries again"
     new = known is None or known.original is None or known.received_at >= wished_at  # brought by this very wish, before an interruption
     moved.settle_in(there.ledger, photo.sha256, what, now, new=new)
     return None

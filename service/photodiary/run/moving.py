@@ -212,7 +212,7 @@ class Moving:
             os.chown(path, owner.st_uid, owner.st_gid)
 
     def _send(self, *, more: bool) -> None:
-        if self._batch.items:
+        if self._batch.items or (self._sent and not more):  # an empty one says to the one before that nothing follows any more
             details = {"items": self._batch.items, "source": self._source, "more": more, "full": self._full}
             self._batch.wish = wishes.make(self._ledger, "import", details, time.time())
             self._sent.append(self._batch)

@@ -23,6 +23,7 @@ from photodiary.run.quality import Assessing
 
 AHEAD = 2  # photos of a backlog for each reader that wait for their eyes
 AHEAD_S = 1.0  # who has come through with one of them says so at once
+REPORT_EVERY_S = 5.0  # while there is a backlog: not a note for each of its photos
 
 Turn = tuple[Iterable[House], Callable[[House], bool]]
 
@@ -43,6 +44,7 @@ class Turns:
     counting: Counting = field(default_factory=Counting)
     scan_wanted: threading.Event = field(default_factory=threading.Event)
     _imports_first: bool = False
+    _reported_at: float = float("-inf")
 
     def _each(self, *turns: Turn) -> bool:
         """One turn after the other, until one of them has found work.  In a turn every diary gets its own, whatever happens to the others.
@@ -133,12 +135,14 @@ class Turns:
         return queue.many(house.ledger, Stage.RECEIVED, time.time(), max(1, together // len(self.houses)))
 
     def intake_sleep(self) -> float:
-        for house in self.houses:
-            house.inbox.report(time.time())
         self.wake("align")  # the picture format waits for quiet
-        if any(self._ahead(house) for house in self.houses):
-            return AHEAD_S
-        return min((min(house.inbox.wait_s(time.time(), time.monotonic()), house.drop.wait_s(time.time())) for house in self.houses), default=LONGEST_SLEEP_S)
+        clock, ahead = time.monotonic(), {house.name for house in self.houses if self._ahead(house)}
+        if not ahead or clock - self._reported_at >= REPORT_EVERY_S:
+            self._reported_at = clock
+            for house in self.houses:
+                house.inbox.report(time.time())
+        waits = [min(house.inbox.wait_s(time.time(), clock), house.drop.wait_s(time.time())) for house in self.houses if house.name not in ahead]
+        return min([*waits, AHEAD_S if ahead else LONGEST_SLEEP_S])
 
     # -- locate ----------------------------------------------------------------------------------------------------------------
 
