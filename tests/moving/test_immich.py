@@ -234,8 +234,8 @@ def test_plain_http_behind_https_is_told(immich: Immich) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["photos.example.org", "ftp://x", "https://", "https://me:secret@x", "https://x/?key=1", "https://x:port", "https://a b", "http://[::1", "https://x/fotos ä",
-     "ftp://me:secret@x", "https://me:secret@x:port"],
+    ["photos.example.org", "ftp://x", "https://", "https://me:secret@x", "https://x/?key=1", "https://x:port", "https://a b", "http://[::1",
+     "https://x/fotos ä", "ftp://me:secret@x", "https://me:secret@x:port"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(BadUsage) as told:

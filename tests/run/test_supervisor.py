@@ -190,24 +190,24 @@ def test_how_it_goes_in_one_line() -> None:
     assert headline.line([], ["x" * 500], now) == "x" * 119 + "…", "no numbers where none could be read"
 
 
-def test_a_diary_is_counted_again_when_something_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By this connection or another one; otherwise what was counted is true still."""
+def test_a_diary_is_counted_again_when_something_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By this connection or another one; otherwise what was counted is true still.  Files on their way are told at once."""
     asked: list[Ledger] = []
-    real = glance.glance
+    real = glance._counted
 
     def counted(ledger: Ledger) -> Glance:
         asked.append(ledger)
         return real(ledger)
 
-    monkeypatch.setattr(glance, "glance", counted)
+    monkeypatch.setattr(glance, "_counted", counted)
     ledger, other, glances = Ledger(tmp_path), Ledger(tmp_path), headline.Glances()
     for _ in range(3):
         assert glances.of("me", ledger) == Glance()
-    assert len(asked) == 1
+    wishes.note(other, held=3)
+    assert glances.of("me", ledger).waiting == 3 and len(asked) == 1
     for number, by in enumerate((ledger, other), 2):
-        wishes.note(by, held=number)
-        assert glances.of("me", ledger).waiting == glances.of("me", ledger).waiting == number
-        assert len(asked) == number
+        wishes.make(by, "render", {}, 1.0)
+        assert glances.of("me", ledger) == glances.of("me", ledger) and len(asked) == number
 
     def refused(ledger: Ledger) -> Glance:
         raise StorageTrouble("the disk does not answer")

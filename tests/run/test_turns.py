@@ -147,6 +147,29 @@ def test_an_inbox_full_of_photos_does_not_hold_up_an_import(made: Callable[[bool
     assert photos.total(two.houses["me"].ledger) == len(BACKLOG) - left + 1 + 2
 
 
+def test_they_take_turns_also_when_photos_are_looked_at_slowly(made: Callable[[bool], Two], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where each photo that is looked at lets one more in, it is not always the same side's: neither waits until the other is through."""
+    two, old = made(False), tmp_path / "more"
+    house, ledger = two.houses["me"], two.houses["me"].ledger
+    two.until(lambda: not [step() for step in (two.turns.intake, two.turns.locate) if step()] and photos.total(ledger) == len(BACKLOG))
+    old.mkdir()
+    for number in range(4):
+        (old / f"{70 + number}.jpg").write_bytes(photo(70 + number))
+        drop(two.inboxes["me"], f"{80 + number}.jpg", photo(80 + number))
+    house.inbox._overseen = False  # as after a start
+    house.inbox.scan(time.time(), time.monotonic() - 60)
+    wishes.make(ledger, "import", {"paths": [str(old)]}, time.time())
+    monkeypatch.setattr(turns, "AHEAD", 0)
+    two.locator.together = 1
+    for _ in range(8):
+        while two.turns.intake():
+            pass
+        two.turns.locate()
+    with ledger.read() as db:
+        came = [bytes(row[0]) for row in db.execute("SELECT name FROM names ORDER BY photo_id")][len(BACKLOG) :]
+    assert len(came) == 8 and [name[:1] for name in came[:4]] in ([b"7", b"8", b"7", b"8"], [b"8", b"7", b"8", b"7"]), came
+
+
 def test_trouble_of_one_diary_is_not_the_others() -> None:
     """Where one diary's disk refuses, the others are served all the same; only where nothing else was to be done is it raised."""
     seen: list[str] = []

@@ -39,18 +39,16 @@ def _short(reason: str) -> str:
 
 
 class Glances:
-    """Of all diaries, each counted anew only when something was written to it."""
+    """Of all diaries, as they were when they could be read last."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[int, int], Glance]] = {}
+        self._known: dict[str, Glance] = {}
 
     def of(self, name: str, ledger: Ledger) -> Glance:
-        """As it was when it could be read last.  Raises StorageTrouble where it never could."""
+        """Raises StorageTrouble where it never could be read."""
         try:
-            written = glance.written(ledger)
-            if self._known.get(name, (None,))[0] != written:
-                self._known[name] = written, glance.glance(ledger)
+            self._known[name] = glance.glance(ledger)
         except StorageTrouble:
             if name not in self._known:
                 raise
-        return self._known[name][1]
+        return self._known[name]
