@@ -16,6 +16,17 @@ STAMP = Stamp(1234, 1_700_000_000_123_456_789, 42)
 HELD = Waiting(STAMP, "it is empty", 5.0, 1, 15.0)
 
 
+def test_open_wishes_are_found_without_those_of_years(ledger: Ledger) -> None:
+    """They are asked for at every step, and what was fulfilled stays: an index holds the open ones only."""
+    asked = list[str]()
+    with ledger.read() as db:
+        db.set_trace_callback(asked.append)
+        wishes.oldest_open(ledger, "import", "scan")
+        db.set_trace_callback(None)
+        plan = " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {asked[0]}"))
+    assert "wishes_open" in plan, plan
+
+
 def test_the_oldest_open_wish_of_a_kind_comes_first(ledger: Ledger) -> None:
     """Wishes are acted on in the order they were made, by kind; a fulfilled one never comes again."""
     first = wishes.make(ledger, "render", {"full": True}, 1.0)

@@ -47,7 +47,7 @@ def test_a_table_is_added_and_nothing_else(name: str, value: str, crlf: bool) ->
     assert b"\n" not in new.replace(b"\r\n", b"") or not crlf
 
 
-@pytest.mark.parametrize("text", ['diary = { me = { inbox = "a", archive = "b" } }\n', "diary = 3\n", "[diary]\nanna = 1\n"])
+@pytest.mark.parametrize("text", ['diary = { me = { inbox = "a", archive = "b" } }\n', "diary = 3\n", "[diary]\nanna = 1\n", "[broken meanwhile"])
 def test_where_there_is_no_room_for_a_table_it_is_said(text: str) -> None:
     """A file whose tables are written in another way is left alone; the person is told what to write."""
     with pytest.raises(BadConfig, match="write it where the others stand"):

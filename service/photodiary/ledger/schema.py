@@ -232,6 +232,7 @@ def moving_in(db: sqlite3.Connection) -> None:
 ) STRICT, WITHOUT ROWID"""
     )
     db.execute("CREATE INDEX brought_photo ON brought (sha256)")  # forgetting a photo forgets where it came from
+    db.execute("CREATE INDEX wishes_open ON wishes (kind, id) WHERE done_at IS NULL")  # each step asks for them, and all that ever were stay
     _count_changes(db)
 
 

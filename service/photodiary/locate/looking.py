@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -71,22 +72,25 @@ class Looking:
         return found
 
     def faces_of(self, views: Sequence[View]) -> list[list[Face] | PhotodiaryError]:
-        """The same for several photos, whose looks go through the network together; a photo whose view raises gets its error."""
+        """The same for several photos, whose looks go through the network together; a photo whose view raises gets its error.
+
+        While the network answers about some of them, the pictures of the others are fetched.
+        """
         done: dict[int, list[Face] | PhotodiaryError] = {}
-        working = {number: self._steps(view) for number, view in enumerate(views)}
-        answers: dict[int, Answer] = {}
-        while working:
-            asked: dict[int, tuple[list[Pixels], float]] = {}
-            for number, steps in list(working.items()):
-                try:
-                    asked[number] = steps.send(answers[number]) if number in answers else next(steps)
-                except StopIteration as stop:
-                    done[number] = stop.value
-                    del working[number]
-                except PhotodiaryError as error:
-                    done[number] = error
-                    del working[number]
-            answers = self._together(asked)
+        working = [self._steps(view) for view in views]
+        with ThreadPoolExecutor(len(views), "looking") as fetching:
+            fetched = {fetching.submit(_next, steps, None): number for number, steps in enumerate(working)}
+            while fetched:
+                ready, _ = wait(fetched, return_when=FIRST_COMPLETED)
+                asked: dict[int, tuple[list[Pixels], float]] = {}
+                for one in ready:
+                    number, found = fetched.pop(one), one.result()
+                    if isinstance(found, tuple):
+                        asked[number] = found
+                    else:
+                        done[number] = found
+                for number, answer in self._together(asked).items():
+                    fetched[fetching.submit(_next, working[number], answer)] = number
         return [done[number] for number in range(len(views))]
 
     def _together(self, asked: dict[int, tuple[list[Pixels], float]]) -> dict[int, Answer]:
@@ -184,6 +188,17 @@ class Looking:
             _nearest(candidates, canvas, matrix, side if look.mirrored else None)
             for candidates, canvas, matrix, (_, look) in zip(found, canvases, matrices, wanted, strict=True)
         ], embeddings
+
+
+def _next(steps: Steps[list[Face]], answer: Answer | None) -> tuple[list[Pixels], float] | list[Face] | PhotodiaryError:
+    """What a photo's looks ask the network next, given its answer to what they asked before; or what came of them."""
+    try:
+        return next(steps) if answer is None else steps.send(answer)
+    except StopIteration as stop:
+        faces: list[Face] = stop.value
+        return faces
+    except PhotodiaryError as error:
+        return error
 
 
 def _worth_it(near: list[Candidate]) -> list[EyePair]:

@@ -25,15 +25,14 @@ def with_table(text: bytes, names: Sequence[str], values: Mapping[str, str]) -> 
     end = b"\r\n" if b"\r\n" in text else b"\n"
     gap = end if not text or text.endswith(b"\n") else 2 * end
     new = text + (gap if text else b"") + b"".join(line.encode() + end for line in lines)
-    wanted = tomllib.loads(text.decode())
-    table: Any = wanted
     try:
+        table: Any = (wanted := tomllib.loads(text.decode()))
         for name in names[:-1]:
             table = table.setdefault(name, {})
         table[names[-1]] = dict(values)
         if tomllib.loads(new.decode()) == wanted:
             return new
-    except (tomllib.TOMLDecodeError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError):  # ValueError: no TOML, or no text
         pass
     raise BadConfig("the table cannot be added by itself; write it where the others stand:\n  " + "\n  ".join(lines))
 

@@ -250,7 +250,7 @@ class Moving:
         brought_in = self.outcome.done + (0 if now is None else int(now.get("done", 0)))
         ready = max(0, brought_in - through(self._ledger)[0])
         fresh, seconds = ready - self._before, time.monotonic() - self._begun
-        if now is not None and (lacking := short_of(self._archive.root, self._disk)) is not None:
+        if self._sent and (lacking := short_of(self._archive.root, self._disk)) is not None:  # also before anybody has begun
             self._progress.show(f"waiting: {lacking}")
             return
         words = f"{brought_in:,} of {self.outcome.total:,} photos brought, {ready:,} through"

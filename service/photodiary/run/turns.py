@@ -43,7 +43,7 @@ class Turns:
     assessing: Assessing = field(default_factory=Assessing)
     counting: Counting = field(default_factory=Counting)
     scan_wanted: threading.Event = field(default_factory=threading.Event)
-    _imports_first: bool = False
+    _imports_first: set[str] = field(default_factory=set)  # the diaries whose backlog's next photo is an import's, when there is one
     _reported_at: float = float("-inf")
 
     def _each(self, *turns: Turn) -> bool:
@@ -73,7 +73,6 @@ class Turns:
     def intake(self) -> bool:
         wanted = self.scan_wanted.is_set()
         self.scan_wanted.clear()
-        self._imports_first = not self._imports_first
         houses = self.houses
         return self._each((houses, lambda house: self._look(house, wanted)), (houses, self._take_in), (houses, self._take_backlog))
 
@@ -119,7 +118,9 @@ class Turns:
         if self._ahead(house):
             return False
         works = [lambda: house.inbox.step(time.time(), time.monotonic()), lambda: house.importing.step(time.time())]
-        worked = self._taking(house, *(reversed(works) if self._imports_first else works))
+        worked = self._taking(house, *(reversed(works) if house.name in self._imports_first else works))
+        if worked:
+            self._imports_first ^= {house.name}
         return worked or (house.inbox.all_known(time.time(), time.monotonic()) and house.strays.step(time.time()))
 
     @staticmethod
@@ -131,7 +132,7 @@ class Turns:
             raise
 
     def _ahead(self, house: House) -> bool:
-        together = max(AHEAD * house.locating.darkroom.readers, 2 * self.following.locator.together)
+        together = max(AHEAD * house.locating.darkroom.readers, self.following.locator.together + AHEAD)
         return queue.many(house.ledger, Stage.RECEIVED, time.time(), max(1, together // len(self.houses)))
 
     def intake_sleep(self) -> float:
