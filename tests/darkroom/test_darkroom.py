@@ -362,3 +362,17 @@ def test_a_worker_outlives_the_thread_that_first_asked(darkroom: room.Darkroom, 
     loans = shelf.loans
     darkroom.thumbnail(shelf.digest, shelf.load, 32)
     assert shelf.loans == loans
+
+
+def test_each_worker_gets_as_many_photos_as_the_others() -> None:
+    """Photos that are worked on at a time are spread evenly, each stays with the one that has it decoded, and what is long past is not remembered."""
+    darkroom = room.Darkroom(DarkroomConfig(workers=3))
+    digests = [digest_of(b"%d" % number) for number in range(room.PLACES + 30)]
+    places = [darkroom._place(digest) for digest in digests[:9]]
+    assert sorted(places) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert [darkroom._place(digest) for digest in digests[:9]] == places
+    for digest in digests[9:]:
+        assert darkroom._place(digests[0]) == places[0], "asked about all the while, it is not forgotten"
+        darkroom._place(digest)
+    assert len(darkroom._places) == room.PLACES
+    darkroom.close()

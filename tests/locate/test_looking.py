@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +28,7 @@ FRAMING = FramingConfig()
 LEAST_SEEN = 4.0  # pixels between the eyes below which the network sees no face
 UPRIGHT = 60  # degrees of tilt up to which it sees one
 
+WRITING = threading.Lock()  # pictures of several photos are fetched at a time
 CORNERS = np.array([[1, 2], [4, 3]])  # what each look has in its corners, clockwise; so that it can be told how it is shown
 
 
@@ -68,8 +70,9 @@ class Scene:
         return np.stack([self._picture(np.array(matrix), size, whole=False) for matrix in matrices])
 
     def _picture(self, matrix: NDArray[np.float64], size: tuple[int, int], *, whole: bool) -> NDArray[np.uint8]:
-        number = len(self.book)
-        self.book.append(Shown(np.vstack([matrix, [0, 0, 1]]), self.heads, whole))
+        with WRITING:
+            number = len(self.book)
+            self.book.append(Shown(np.vstack([matrix, [0, 0, 1]]), self.heads, whole))
         picture = np.zeros((size[1], size[0], 3), np.uint8)
         picture[..., 1], picture[..., 2] = divmod(number, 256)
         picture[:: size[1] - 1, :: size[0] - 1, 0] = CORNERS
@@ -428,7 +431,29 @@ def test_photos_looked_at_together_get_the_answers_they_get_alone() -> None:
     assert sum(together.asked) == alone_asked
     same = Oracle()
     Looking(same, FRAMING).faces_of([same.scene((900, 1200), Head(pair(400, 500, 150, n))) for n in range(4)])
-    assert same.asked == [4, 4, 4 * LOOKS], "pictures of one size go through together"
+    assert sorted(same.asked) == [2, 2, 2, 2, 2 * LOOKS, 2 * LOOKS], "pictures of one size go through together, those of each half"
+
+
+def test_pictures_are_fetched_while_the_network_answers() -> None:
+    """While the network answers about one half of the photos, pictures of the other half are being fetched."""
+    oracle, answering, fetching = Oracle(), threading.Event(), threading.Event()
+    first, second = (oracle.scene((900, 1200), Head(pair(400, 500, 150, n))) for n in range(2))
+    thumbnail = second.thumbnail
+
+    def slowly(side: int) -> NDArray[np.uint8]:
+        assert answering.wait(20)
+        fetching.set()
+        return thumbnail(side)
+
+    def answer(pictures: Sequence[NDArray[np.uint8]], least: float) -> looking.Answer:
+        if len(pictures[0]) == FRAMING.crop:
+            answering.set()
+            assert fetching.wait(20)
+        return oracle(pictures, least)
+
+    second.thumbnail = slowly  # type: ignore[method-assign]
+    found = Looking(answer, FRAMING).faces_of([first, second])
+    assert [len(faces) for faces in found if isinstance(faces, list)] == [1, 1]
 
 
 def test_a_photo_that_fails_gets_its_error() -> None:

@@ -42,6 +42,7 @@ log = structlog.get_logger()
 Load = Callable[[], bytes]
 T = TypeVar("T")
 START_S = 120.0  # for a process to come up, on the slowest machine
+PLACES = 100  # photos of which it is remembered who has them; more than all workers together keep decoded
 AGAIN_S = 60.0  # a missing library is looked for at most so often
 # A worker asks the kernel to end it with whoever started it, and the kernel means the thread, not the process: so one that lasts starts them all.
 _starter = ThreadPoolExecutor(1, "darkroom-starter")
@@ -140,6 +141,8 @@ class Darkroom:
         self._warned = False
         count = config.workers or min(4, len(os.sched_getaffinity(0)))
         self._workers = [_Worker(config, self._started) for _ in range(count)]
+        self._placing, self._next_place = threading.Lock(), -1
+        self._places: dict[Digest, int] = {}
 
     @property
     def starts(self) -> int:
@@ -163,8 +166,18 @@ class Darkroom:
                 raise refusal
             return read(reply, payload)
 
-        worker = self._workers[int(digest[:8], 16) % len(self._workers)]
-        return worker.ask({"digest": digest, **head}, load, most, readable)
+        return self._workers[self._place(digest)].ask({"digest": digest, **head}, load, most, readable)
+
+    def _place(self, digest: Digest) -> int:
+        """Which worker a photo goes to: always the same one while it is worked on, and each gets as many as the others."""
+        with self._placing:
+            place = self._places.pop(digest, None)
+            if place is None:
+                place = self._next_place = (self._next_place + 1) % len(self._workers)
+            self._places[digest] = place  # the last one asked about stands last
+            while len(self._places) > PLACES:
+                del self._places[next(iter(self._places))]
+            return place
 
     def inspect(self, digest: Digest, data: bytes) -> Inspection:
         """Decode strictly and say what it is.  Raises Held (cut short), Unreadable, WorkerLost, NoWorker as all of these do."""

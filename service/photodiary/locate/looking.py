@@ -32,6 +32,7 @@ CLEARER = 0.1  # by how much a face must score better in a turned photo than wha
 MOST_FACES = 4  # of one photo that are approached
 FAR_BEHIND = 2.3  # of log(IOD x score): a face that is so much smaller or fainter than another one is not looked at closely
 STRAYED = 0.12  # of the IOD: eyes that the approach found this far from where it expected them are approached once more
+HALVES = 2
 DISAGREE = 1.2  # % of IOD between the looks from which on more looks are worth their time
 
 Answer = tuple[list[list[Candidate]], "NDArray[np.float32] | None"]
@@ -74,23 +75,30 @@ class Looking:
     def faces_of(self, views: Sequence[View]) -> list[list[Face] | PhotodiaryError]:
         """The same for several photos, whose looks go through the network together; a photo whose view raises gets its error.
 
-        While the network answers about some of them, the pictures of the others are fetched.
+        They go in two halves: while the network answers about one, pictures are fetched for the other.
         """
         done: dict[int, list[Face] | PhotodiaryError] = {}
         working = [self._steps(view) for view in views]
-        with ThreadPoolExecutor(len(views), "looking") as fetching:
-            fetched = {fetching.submit(_next, steps, None): number for number, steps in enumerate(working)}
-            while fetched:
-                ready, _ = wait(fetched, return_when=FIRST_COMPLETED)
-                asked: dict[int, tuple[list[Pixels], float]] = {}
-                for one in ready:
-                    number, found = fetched.pop(one), one.result()
-                    if isinstance(found, tuple):
-                        asked[number] = found
-                    else:
-                        done[number] = found
-                for number, answer in self._together(asked).items():
-                    fetched[fetching.submit(_next, working[number], answer)] = number
+
+        def fetched(numbers: Sequence[int], answers: dict[int, Answer]) -> dict[int, tuple[list[Pixels], float]]:
+            asked: dict[int, tuple[list[Pixels], float]] = {}
+            for number in numbers:
+                try:
+                    asked[number] = working[number].send(answers[number]) if number in answers else next(working[number])
+                except StopIteration as stop:
+                    done[number] = stop.value
+                except PhotodiaryError as error:
+                    done[number] = error
+            return asked
+
+        with ThreadPoolExecutor(HALVES, "looking") as fetching:
+            fetches = {fetching.submit(fetched, range(half, len(views), HALVES), {}) for half in range(min(HALVES, len(views)))}
+            while fetches:
+                ready, fetches = wait(fetches, return_when=FIRST_COMPLETED)
+                for fetch in ready:
+                    answers = self._together(fetch.result())
+                    if answers:
+                        fetches.add(fetching.submit(fetched, list(answers), answers))
         return [done[number] for number in range(len(views))]
 
     def _together(self, asked: dict[int, tuple[list[Pixels], float]]) -> dict[int, Answer]:
@@ -188,17 +196,6 @@ class Looking:
             _nearest(candidates, canvas, matrix, side if look.mirrored else None)
             for candidates, canvas, matrix, (_, look) in zip(found, canvases, matrices, wanted, strict=True)
         ], embeddings
-
-
-def _next(steps: Steps[list[Face]], answer: Answer | None) -> tuple[list[Pixels], float] | list[Face] | PhotodiaryError:
-    """What a photo's looks ask the network next, given its answer to what they asked before; or what came of them."""
-    try:
-        return next(steps) if answer is None else steps.send(answer)
-    except StopIteration as stop:
-        faces: list[Face] = stop.value
-        return faces
-    except PhotodiaryError as error:
-        return error
 
 
 def _worth_it(near: list[Candidate]) -> list[EyePair]:
