@@ -13,11 +13,12 @@ import pytest
 from tests.support.daemon import QUICK
 from tests.support.dots import DotLocator, drop, photo
 
+from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage, digest_of
 from photodiary.errors import PhotodiaryError, RenderStopped, Transient
 from photodiary.eyenet.likeness import Gallery
 from photodiary.inbox.inbox import Nudge
-from photodiary.ledger import deciding, photos, verdicts, wishes
+from photodiary.ledger import deciding, photos, queue, verdicts, wishes
 from photodiary.ledger.store import Ledger
 from photodiary.locate.views import Located, View
 from photodiary.render.schedule import RenderConfig
@@ -94,7 +95,6 @@ class Two:
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], Two]]:
     found: list[Two] = []
-    monkeypatch.setattr(turns, "AHEAD", 100)  # a backlog at every stage
 
     def make(imported: bool) -> Two:
         found.append(Two(tmp_path / "home", imported=imported))
@@ -159,7 +159,7 @@ def test_they_take_turns_also_when_photos_are_looked_at_slowly(made: Callable[[b
     house.inbox._overseen = False  # as after a start
     house.inbox.scan(time.time(), time.monotonic() - 60)
     wishes.make(ledger, "import", {"paths": [str(old)]}, time.time())
-    monkeypatch.setattr(turns, "AHEAD", 0)
+    monkeypatch.setattr(Darkroom, "room", property(lambda darkroom: 0))
     two.locator.together = 1
     for _ in range(8):
         while two.turns.intake():
@@ -244,11 +244,12 @@ def test_a_long_film_gives_way_to_one_that_waits(tmp_path: Path, monkeypatch: py
 def test_a_backlog_is_not_taken_in_far_ahead(made: Callable[[bool], Two], monkeypatch: pytest.MonkeyPatch) -> None:
     """No more photos of a backlog are taken in than are looked at soon; what arrives now comes in all the same, and the rest follows."""
     two = made(False)
-    monkeypatch.setattr(turns, "AHEAD", 2)
     waiting = two.waiting("me", Stage.RECEIVED)
+    _, size = queue.decoded(two.houses["me"].ledger, Stage.RECEIVED, time.time())
+    monkeypatch.setattr(Darkroom, "room", property(lambda darkroom: 2 * size))  # of two diaries
     for _ in range(5):
         two.turns.intake()
-    assert two.waiting("me", Stage.RECEIVED) == waiting > max(2 * two.engine.darkroom.readers, 2 * two.locator.together) // 2
+    assert two.waiting("me", Stage.RECEIVED) == waiting > 0
     assert two.turns.intake_sleep() == turns.AHEAD_S, "it does not spin meanwhile"
     two.arrives("me", 50)
     assert two.turns.intake() and two.waiting("me", Stage.RECEIVED) == waiting + 1

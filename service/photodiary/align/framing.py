@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENOUGH = 24  # photos from which the format is chosen for good
-PLENTY = 200  # photos at which a backlog is not waited for any longer
+PLENTY = 60  # photos at which a backlog is not waited for any longer: all that wait are decoded once more for their frames
 QUIET_S = 5.0  # without anything arriving, before a choice for good
 FIRST_QUIET_S = 15.0  # before a choice from fewer photos, to be made again when there are enough
 

@@ -19,7 +19,7 @@ import structlog
 
 from photodiary.darkroom import answers
 from photodiary.darkroom.answers import Inspection
-from photodiary.darkroom.limits import DarkroomConfig
+from photodiary.darkroom.limits import KEEP_BYTES, DarkroomConfig
 from photodiary.darkroom.line import Line, Nonsense
 from photodiary.diary.canvas import Canvas, Matrix
 from photodiary.diary.eyes import EyePair, Point
@@ -150,9 +150,9 @@ class Darkroom:
         return sum(worker.starts for worker in self._workers)
 
     @property
-    def readers(self) -> int:
-        """How many photos can be worked on at a time; each reader remembers a few that it has decoded."""
-        return len(self._workers)
+    def room(self) -> int:
+        """Bytes of decoded photos that all workers together remember: 3 for a pixel."""
+        return len(self._workers) * KEEP_BYTES
 
     def _started(self, hello: dict[str, Any]) -> None:
         if hello.get("filtered") is not True and not self._warned:

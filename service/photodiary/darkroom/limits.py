@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from photodiary.errors import require
 
+KEEP_BYTES = 130_000_000  # decoded photos that a worker remembers
+
 
 @dataclass(frozen=True)
 class DarkroomConfig:

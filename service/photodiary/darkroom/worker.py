@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 
 from photodiary.darkroom import decode, haar, marks, motion, seccomp, tone, warp
+from photodiary.darkroom.limits import KEEP_BYTES
 from photodiary.darkroom.warmup import warm_up
 from photodiary.diary.takes import SIDE
 from photodiary.errors import Held, NoReader, Unreadable
 
-KEEP_BYTES = 100_000_000  # decoded photos a worker remembers
 MOST_FILES = 32
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 

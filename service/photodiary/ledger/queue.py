@@ -45,11 +45,12 @@ def flowing(ledger: Ledger, stage: Stage, now: float) -> bool:
         return db.execute("SELECT 1 FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT 1", (stage, now)).fetchone() is not None
 
 
-def many(ledger: Ledger, stage: Stage, now: float, number: int) -> bool:
-    """Whether at least so many photos of a stage may be worked on now or are being worked on for the first time."""
+def decoded(ledger: Ledger, stage: Stage, now: float) -> tuple[int, int]:
+    """How many photos of a stage may be worked on now or are being worked on for the first time, and how many bytes they are when decoded."""
     with ledger.read() as db:
-        query = "SELECT 1 FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT 1 OFFSET ?"
-        return db.execute(query, (stage, now, number - 1)).fetchone() is not None
+        query = "SELECT count(*), coalesce(sum(3 * width * height), 0) FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?)"
+        number, size = db.execute(query, (stage, now)).fetchone()
+    return int(number), int(size)
 
 
 def next_due(ledger: Ledger, stage: Stage) -> float | None:

@@ -80,25 +80,27 @@ class Looking:
         done: dict[int, list[Face] | PhotodiaryError] = {}
         working = [self._steps(view) for view in views]
 
-        def fetched(numbers: Sequence[int], answers: dict[int, Answer]) -> dict[int, tuple[list[Pixels], float]]:
-            asked: dict[int, tuple[list[Pixels], float]] = {}
-            for number in numbers:
-                try:
-                    asked[number] = working[number].send(answers[number]) if number in answers else next(working[number])
-                except StopIteration as stop:
-                    done[number] = stop.value
-                except PhotodiaryError as error:
-                    done[number] = error
-            return asked
+        def fetch(number: int, answer: Answer | None) -> tuple[list[Pixels], float] | None:
+            """What a photo asks the network next; None when its looks are over."""
+            try:
+                return next(working[number]) if answer is None else working[number].send(answer)
+            except StopIteration as stop:
+                done[number] = stop.value
+            except PhotodiaryError as error:
+                done[number] = error
+            return None
 
-        with ThreadPoolExecutor(HALVES, "looking") as fetching:
-            fetches = {fetching.submit(fetched, range(half, len(views), HALVES), {}) for half in range(min(HALVES, len(views)))}
-            while fetches:
-                ready, fetches = wait(fetches, return_when=FIRST_COMPLETED)
-                for fetch in ready:
-                    answers = self._together(fetch.result())
-                    if answers:
-                        fetches.add(fetching.submit(fetched, list(answers), answers))
+        with ThreadPoolExecutor(max(1, len(views)), "looking") as fetching:
+            halves = [{n: fetching.submit(fetch, n, None) for n in range(half, len(views), HALVES)} for half in range(min(HALVES, len(views)))]
+            while halves:
+                half = next((half for half in halves if all(one.done() for one in half.values())), None)
+                if half is None:
+                    wait([one for half in halves for one in half.values() if not one.done()], return_when=FIRST_COMPLETED)
+                    continue
+                halves.remove(half)
+                answers = self._together({n: found for n, one in half.items() if (found := one.result()) is not None})
+                if answers:
+                    halves.append({n: fetching.submit(fetch, n, answer) for n, answer in answers.items()})
         return [done[number] for number in range(len(views))]
 
     def _together(self, asked: dict[int, tuple[list[Pixels], float]]) -> dict[int, Answer]:

@@ -21,7 +21,7 @@ from photodiary.run.house import House
 from photodiary.run.loop import LONGEST_SLEEP_S, beat
 from photodiary.run.quality import Assessing
 
-AHEAD = 2  # photos of a backlog for each reader that wait for their eyes
+BESIDE = 3  # one that is being taken in, and two that are being framed
 AHEAD_S = 1.0  # who has come through with one of them says so at once
 REPORT_EVERY_S = 5.0  # while there is a backlog: not a note for each of its photos
 
@@ -132,8 +132,9 @@ class Turns:
             raise
 
     def _ahead(self, house: House) -> bool:
-        together = max(AHEAD * house.locating.darkroom.readers, self.following.locator.together + AHEAD)
-        return queue.many(house.ledger, Stage.RECEIVED, time.time(), max(1, together // len(self.houses)))
+        """Whether one photo more, as large as the others, would push one out of the readers' memory that is looked at or framed just now."""
+        number, size = queue.decoded(house.ledger, Stage.RECEIVED, time.time())
+        return number > 0 and size * (number + BESIDE) / number > house.locating.darkroom.room / len(self.houses)
 
     def intake_sleep(self) -> float:
         self.wake("align")  # the picture format waits for quiet
