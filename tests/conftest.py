@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+USUAL = 0o022
+
 # Files of a minute each, then other whole daemons and their waits, then rooms that compute, then the many that take a moment each.
 ORDER = (
     "tests/promises/test_torture.py",
@@ -39,7 +41,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def files_as_before() -> Iterator[None]:
     """Verbs make this process write files for its user only; folders that a later test makes for others have to be as open as ever."""
-    mask = os.umask(0o022)
-    os.umask(mask)
+    os.umask(USUAL)
     yield
-    os.umask(mask)
+    os.umask(USUAL)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TOGETHER = {"cpu": 4, "cuda": 16}  # photos that are looked at together, in halves; no more than the darkroom keeps decoded
+TOGETHER = {"cpu": 4, "cuda": 8}  # photos that are looked at together, in halves; no more than the darkroom keeps decoded
 ROUND_UP = 8  # pictures: on a GPU the sums depend on a batch's size, so there are few sizes
 USABLE = 4  # threads at most when nobody says how many: more gain little on pictures this small
 ROUNDING = 2  # decimals of a pixel kept: finer is noise of the arithmetic, not knowledge

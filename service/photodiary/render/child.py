@@ -103,14 +103,15 @@ def _child(plan: ReelPlan, root: Path, target: Path, full: bool, nice: int, pare
 
     from photodiary.render.making import Making  # here, so that the parent need not load PyAV
 
+    said: Made | PhotodiaryError
     try:
-        made = Making(plan, root, outbox.send).make(target, full=full)
+        said = Making(plan, root, outbox.send).make(target, full=full)
     except PhotodiaryError as error:
-        outbox.send(error)
+        said = error
     except Exception as error:  # noqa: BLE001 - whatever it was, the parent must be told
-        outbox.send(RenderFailed(f"The film {target} could not be made: {type(error).__name__}: {error}."))
-    else:
-        outbox.send(made)
+        said = RenderFailed(f"The film {target} could not be made: {type(error).__name__}: {error}.")
+    with suppress(BrokenPipeError):  # the parent has died, and the kernel is about to end this process too
+        outbox.send(said)
 
 
 def _die_with(parent: int) -> None:
