@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -50,7 +51,8 @@ def copy(archive: str, version: str) -> str | None:
         return None
     if shutil.disk_usage(folder).free < ledger.stat().st_size + MARGIN:
         raise Trouble(f"{folder}: there is no room for a copy of the diary database ({ledger.stat().st_size / 1e6:.0f} MB); make some, and call this again", 75)
-    target = folder / f"ledger-before-{version}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3"
+    moment = datetime.now()
+    target = folder / f"ledger-before-{version}-{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03}.sqlite3"
     beside = target.with_suffix(".new")
     try:
         with _locked(folder), closing(_opened(ledger)) as database, closing(sqlite3.connect(beside)) as made:
