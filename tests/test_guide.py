@@ -264,4 +264,4 @@ def test_every_piece_of_configuration_loads(name: str, text: str, tmp_path: Path
     """Each TOML block, with a diary added where it has none, is a configuration without problems."""
     config = tmp_path / "config.toml"
     config.write_text(text if "[diary." in text else f'{text}\n[diary.me]\ninbox = "inbox"\narchive = "archive"\n', encoding="utf-8")
-    load(config)
+    assert load(config).diary

@@ -131,7 +131,9 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st
     st.fixed_dictionaries({}, optional={"photoTakenTime": JSON | st.fixed_dictionaries({"timestamp": JSON}), "trashed": JSON, "url": JSON, "albumdata": JSON})
 )
 def test_any_json_is_read(said: object) -> None:
-    read(json.dumps(said).encode())
+    """Whatever stands where a date or the bin is expected: no error, and what comes of it is a moment in seconds or none, and a plain yes or no."""
+    sidecar = read(json.dumps(said).encode())
+    assert sidecar is None or (isinstance(sidecar.taken_s, int | None) and isinstance(sidecar.trashed, bool))
 
 
 NAMES = st.text(st.sampled_from("ab(1)2.-/\\ é\u0301\udc80😀\0\n\u202e"), max_size=80)

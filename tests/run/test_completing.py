@@ -73,7 +73,7 @@ def test_fish_completes(home: dict[str, str]) -> None:
 def test_zsh_reads_it(home: dict[str, str]) -> None:
     """zsh finds nothing wrong with it."""
     Path(home["HOME"], "script").write_text(script(cli.parser(), "zsh"), encoding="utf-8")
-    asked(["zsh", "-f"], "zsh -f -n ./script", home)
+    assert asked(["zsh", "-f"], "zsh -f -n ./script", home) == ""
 
 
 def test_a_shell_asks_for_diaries_when_a_name_is_wanted_only() -> None:

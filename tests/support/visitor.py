@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from photodiary.review.app import make_app
 from photodiary.review.keys import Keys
 from photodiary.review.site import Site
-from photodiary.run.review import make_site
+from photodiary.run.review import Handed
 from photodiary.settings import load
 from tests.support.daemon import QUICK, Diary
 from tests.support.dots import photo
@@ -53,4 +53,4 @@ class Visitor(TestClient):
 def site_of(config: Path) -> Site:
     """What `photodiary review` would serve of a configuration."""
     settings = load(config)
-    return make_site(settings, Keys(Path(settings.state) / "review", remember_days=settings.review.remember_days))
+    return Handed(settings, Keys(Path(settings.state) / "review", remember_days=settings.review.remember_days)).site

@@ -22,7 +22,7 @@ from photodiary.run.verbs import one, said
 
 if TYPE_CHECKING:
     from photodiary.review.keys import Keys
-    from photodiary.review.site import Diary, Site
+    from photodiary.review.site import Diary
     from photodiary.settings import Settings
 
 STATUS_S = 1.0  # for so long one look at everything counts
@@ -122,11 +122,6 @@ class Handed:
             except PhotodiaryError as error:
                 for line in str(error).splitlines():
                     log.error(f"the configuration is kept as it was: {line}", code="config.refused")
-
-
-def make_site(settings: Settings, keys: Keys) -> Site:
-    """Everything that the page is handed."""
-    return Handed(settings, keys).site
 
 
 def _diaries(settings: Settings) -> dict[str, Diary]:
