@@ -175,9 +175,9 @@ class Diary:
             time.sleep(0.1)
 
     def until_told(self, sentence: str, seconds: float = 60) -> None:
-        """Wait for a line of the daemon's log."""
+        """Wait for a line of the daemon's log since its newest start."""
         end = time.monotonic() + seconds
-        while sentence not in self.told():
+        while sentence not in self.told()[self._began :]:
             assert time.monotonic() < end, f"not told within {seconds:g} s: {sentence}\n{self.told()[-3000:]}"
             time.sleep(0.1)
 

@@ -255,16 +255,20 @@ def quarantine_retry(options: argparse.Namespace) -> int:
         if not digests:
             print("everything could be read")
             return 0
-        if lock.holder(diary.archive) is not None:
+
+        def beside(_: int) -> None:
             once.beside_daemon(diary.archive, quarantine.KIND, {"sha256": digests}, str)
             once.beside_daemon(diary.archive, "scan", {}, lambda progress: "looking at the inbox")
             once.wait_until_through(diary.archive)
-        else:
+
+        def alone() -> None:
             from photodiary.run.models import resident
 
             quarantine.wish(ledger, digests, time.time())
             only = settings.model_copy(update={"diary": {name: diary}})
             once.with_engine(only, lambda s: resident(s.locate, s.state), lambda engine: None, scan=True)
+
+        lock.alone_or_beside(diary.archive, alone, beside)
         for digest in digests:
             photo = photos.find(ledger, digest)
             if photo is None:

@@ -132,8 +132,7 @@ def _bring(settings: Settings, diary: Any, surveyed: list[tuple[Source, Survey]]
     """By the daemon, or without one by an engine of this process, and on to the film."""
     from photodiary.run import lock
 
-    pid = lock.holder(diary.archive)
-    if pid is None and (nothing_new := _known_already(diary.archive, surveyed, full=full)) is not None:
+    if lock.holder(diary.archive) is None and (nothing_new := _known_already(diary.archive, surveyed, full=full)) is not None:
         return nothing_new
     from photodiary.archive.store import Archive
     from photodiary.ledger.store import Ledger
@@ -152,7 +151,7 @@ def _bring(settings: Settings, diary: Any, surveyed: list[tuple[Source, Survey]]
         finally:
             moving.close()
 
-    if pid is not None:
+    def beside(pid: int) -> Outcome:
         ledger = Ledger(diary.archive)
         try:
             poke, check = partial(lock.nudge, diary.archive), _still_there(diary.archive)
@@ -161,17 +160,21 @@ def _bring(settings: Settings, diary: Any, surveyed: list[tuple[Source, Survey]]
             ledger.close()
         once.wait_until_through(diary.archive)
         return outcome
-    from photodiary.run.models import resident
 
-    name = named(settings, diary)
-    outcomes: list[Outcome] = []
+    def alone() -> Outcome:
+        from photodiary.run.models import resident
 
-    def feed(engine: Any, check: Callable[[], None]) -> None:
-        house = next(house for house in engine.houses if house.name == name)
-        outcomes.append(all_of(Moving(archive, house.ledger, settings.disk, poke=engine.nudge, check=check, sees_files=True, full=full)))
+        name = named(settings, diary)
+        outcomes: list[Outcome] = []
 
-    once.with_engine(settings, lambda s: resident(s.locate, s.state), lambda engine: None, scan=False, feed=feed)
-    return outcomes[0]
+        def feed(engine: Any, check: Callable[[], None]) -> None:
+            house = next(house for house in engine.houses if house.name == name)
+            outcomes.append(all_of(Moving(archive, house.ledger, settings.disk, poke=engine.nudge, check=check, sees_files=True, full=full)))
+
+        once.with_engine(settings, lambda s: resident(s.locate, s.state), lambda engine: None, scan=False, feed=feed)
+        return outcomes[0]
+
+    return lock.alone_or_beside(diary.archive, alone, beside)
 
 
 def _known_already(archive: Path, surveyed: list[tuple[Source, Survey]], *, full: bool) -> Outcome | None:

@@ -6,12 +6,15 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from photodiary.errors import Busy, StorageTrouble
 
 FILE = "daemon.lock"
+T = TypeVar("T")
 
 
 class DaemonLock:
@@ -66,6 +69,21 @@ def holder(archive: Path) -> int | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def alone_or_beside(archive: Path, alone: Callable[[], T], beside: Callable[[int], T]) -> T:
+    """What `alone` returns, which takes the lock; or, where a process has it, even since this very moment, what `beside` returns, given its number.
+
+    Raises what they raise.
+    """
+    pid = holder(archive)
+    if pid is None:
+        try:
+            return alone()
+        except Busy:
+            if (pid := holder(archive)) is None:
+                raise
+    return beside(pid)
 
 
 def nudge(archive: Path) -> bool:

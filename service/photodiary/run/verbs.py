@@ -214,11 +214,13 @@ def render(options: argparse.Namespace) -> int:
     only = None if options.film is None else films.named_film(settings, name, options.film)
     if options.dry_run:
         print(film.forecast(settings, name, only))
-    elif lock.holder(diary.archive) is not None:
+        return 0
+
+    def beside(_: int) -> str:
         once.beside_daemon(diary.archive, "render", {"full": options.full, "only": options.film}, _rendering)
-        print(film.made_elsewhere(diary.archive, only))
-    else:
-        print(film.render(settings, name, full=options.full, only=only))
+        return film.made_elsewhere(diary.archive, only)
+
+    print(lock.alone_or_beside(diary.archive, lambda: film.render(settings, name, full=options.full, only=only), beside))
     return 0
 
 
