@@ -272,7 +272,7 @@ def test_forgetting_goes_on_after_kill_9(diary: Diary) -> None:
         diary.kill()
     diary.start()
     diary.until_film_of(11)
-    diary.until_told("forgotten for good")
+    diary.until_told("forgotten for good", ever=True)
     assert diary.stop() == 0
     assert traces(diary, marks) == set() and shows(diary, frame) == []
     assert {row["sha256"] for row in diary.photos()} == {digest_of(photo(number)) for number in range(12) if number != SECRET}

@@ -38,7 +38,8 @@ def dates(diary: Diary) -> dict[str, tuple[str, str]]:
 
 
 def spools(diary: Diary) -> list[Path]:
-    return [path for path in (diary.archive / "work").rglob("*") if path.name != "CACHEDIR.TAG"]
+    """What an import has left in the work folder; the film that the daemon makes just now is none of it."""
+    return [path for path in (diary.archive / "work").rglob("*") if path.name != "CACHEDIR.TAG" and path.suffix != ".mp4"]
 
 
 def test_a_takeout_moves_in(diary: Diary, tmp_path: Path) -> None:

@@ -174,10 +174,10 @@ class Diary:
                 raise AssertionError(f"not within {seconds:g} s: {what}; {state}\n{self.told()[-3000:]}")
             time.sleep(0.1)
 
-    def until_told(self, sentence: str, seconds: float = 60) -> None:
-        """Wait for a line of the daemon's log since its newest start."""
+    def until_told(self, sentence: str, seconds: float = 60, *, ever: bool = False) -> None:
+        """Wait for a line of the daemon's log since its newest start, or since its first one."""
         end = time.monotonic() + seconds
-        while sentence not in self.told()[self._began :]:
+        while sentence not in self.told()[0 if ever else self._began :]:
             assert time.monotonic() < end, f"not told within {seconds:g} s: {sentence}\n{self.told()[-3000:]}"
             time.sleep(0.1)
 
