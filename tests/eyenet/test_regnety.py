@@ -17,7 +17,8 @@ from photodiary.eyenet.network import EyeNet, folded
 
 @pytest.fixture(scope="module")
 def nets() -> tuple[EyeNet, EyeNet]:
-    """The shipped network, and a copy of it whose backbone is timm's."""
+    """The shipped network, and a copy of it whose backbone is timm's; on one thread, because several add up gradients in any order."""
+    torch.set_num_threads(1)
     ours = weights.load(registry.SHIPPED)[0]
     theirs = copy.deepcopy(ours)
     theirs.backbone = timm.create_model(regnety.NAME, pretrained=False, features_only=True, out_indices=(2, 3, 4))

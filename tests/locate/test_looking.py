@@ -394,6 +394,15 @@ def test_far_smaller_faces_are_not_looked_at() -> None:
         assert len(Looking(oracle, FRAMING).faces(oracle.scene((2000, 1900), *heads))) == count
 
 
+@pytest.mark.parametrize(("score", "approached"), [(0.9, [1]), (0.5, [1, 1])])
+def test_specks_are_approached_only_where_nothing_else_is_clear(score: float, approached: list[int]) -> None:
+    """What is seen forty times smaller and fainter than a face costs nothing beside a clear one, and is a chance beside a doubtful one."""
+    oracle = Oracle()
+    face, speck = Head(pair(400, 500, 300), score), Head(pair(700, 900, 40), score / 5.5)
+    Looking(oracle, FRAMING).faces(oracle.scene((900, 1200), face, speck))
+    assert oracle.asked[: 2 + len(approached)] == [FIRST, *approached, LOOKS]
+
+
 def test_a_crowd_has_an_end() -> None:
     """Of many faces only the first few are approached."""
     oracle = Oracle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -97,23 +98,38 @@ def frame(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
     out, covered = resampled(pixels, matrix, size)
     if covered:
         return out
-    inside = np.full(pixels.shape[:2], 255, np.uint8)
-    mask = cv2.warpAffine(inside, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    beyond = cv2.distanceTransform((mask < 255).astype(np.uint8), cv2.DIST_L2, 3)  # pixels from the photo's edge, 0 inside
     small = max(8, size[0] // 8), max(8, size[1] // 8)
-    shrunk = cv2.resize(out, small, interpolation=cv2.INTER_AREA)
+    fx, fy = small[0] / size[0], small[1] / size[1]
+    shrunk = cv2.resize(halved(halved(out)), small, interpolation=cv2.INTER_AREA)
     blurs = []
     for blur, reach in ((1 / 50, 1 / 30), (1 / 16, 1 / 6)):  # shares of the short side
-        blurred = cv2.GaussianBlur(shrunk, (0, 0), max(0.5, blur * min(small)), borderType=cv2.BORDER_REPLICATE)
-        blurs.append((cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR), reach * min(size)))
-    for top in range(0, size[1], TILE):
-        for left in range(0, size[0], TILE):  # mostly little is to be filled
-            here = np.s_[top : top + TILE, left : left + TILE]
-            if beyond[here].any():
-                for blurred, reach in blurs:
-                    share = np.minimum(beyond[here] / reach, 1)
-                    out[here] = cv2.blendLinear(blurred[here], out[here], share, 1 - share)
+        blurs.append((cv2.GaussianBlur(shrunk, (0, 0), max(0.5, blur * min(small)), borderType=cv2.BORDER_REPLICATE), reach * min(size)))
+    back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+    scale, source = math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))), pixels.shape[1::-1]
+    columns, rows = ([(start, min(start + TILE, most)) for start in range(0, most, TILE)] for most in size)
+    ends = (np.array([(start, end - 1) for start, end in spans]).ravel() for spans in (columns, rows))
+    corners = _outside(back, source, *ends).reshape(len(rows), 2, len(columns), 2).max((1, 3))
+    for row, column in zip(*np.nonzero(corners), strict=True):  # mostly little is to be filled
+        (top, bottom), (left, right) = rows[row], columns[column]
+        beyond = scale * _outside(back, source, np.arange(left, right), np.arange(top, bottom))
+        grow = np.array([[fx, 0, (left + 0.5) * fx - 0.5], [0, fy, (top + 0.5) * fy - 0.5]])
+        here = out[top:bottom, left:right]
+        for picture, reach in blurs:
+            size_here = right - left, bottom - top
+            blurred = cv2.warpAffine(picture, grow, size_here, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+            share = np.minimum(beyond / reach, 1)
+            here[:] = cv2.blendLinear(blurred, here, share, 1 - share)
     return out
+
+
+def _outside(back: Matrix, size: tuple[int, ...], columns: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.float32]:
+    """How far each target pixel (rows, columns) lies outside a source of `size` (w, h), in source pixels; back: target to source."""
+    x, y = columns.astype(np.float32)[None, :], rows.astype(np.float32)[:, None]
+    away = [
+        np.maximum(np.maximum(-0.5 - at, at - (most - 0.5)), 0)
+        for at, most in zip((np.float32(a) * x + np.float32(b) * y + np.float32(c) for a, b, c in back), size[:2], strict=True)
+    ]
+    return np.asarray(np.hypot(*away), np.float32)
 
 
 def encode(pixels: Pixels, quality: int = JPEG_QUALITY) -> bytes:

@@ -26,6 +26,7 @@ from photodiary.diary.takes import SIDE
 from photodiary.errors import Held, NoReader, Unreadable
 
 MOST_FILES = 32
+SMALL = 3_000_000  # bytes of a smaller copy of a photo that is remembered beside it; larger ones are on the way to it only
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
@@ -35,7 +36,7 @@ class Darkbox:
     def __init__(self, max_megapixels: float) -> None:
         self.max_megapixels = max_megapixels
         self._kept: OrderedDict[str, decode.Photo] = OrderedDict()
-        self._halved: tuple[str, list[warp.Pixels]] = ("", [])  # of the photo looked at last: pixels at 1, 1/2, 1/4 ... of their size
+        self._halved: dict[str, dict[int, warp.Pixels]] = {}  # of these photos: how often halved, and the pixels
 
     def photo(self, digest: str, data: bytes, need: float) -> decode.Photo | None:
         """The decoded photo at a resolution of at least `need` (1 = as stored); None when its bytes are needed to make it."""
@@ -45,30 +46,32 @@ class Darkbox:
             return kept
         if not data:
             return None
-        self._kept.pop(digest, None)
+        self.forget(digest)
         photo = decode.decode(data, self.max_megapixels, need=need)
         self._kept[digest] = photo
         while len(self._kept) > 1 and sum(p.pixels.nbytes for p in self._kept.values()) > KEEP_BYTES:
-            self._kept.popitem(last=False)
+            self.forget(next(iter(self._kept)))
         return photo
 
     def forget(self, digest: str) -> None:
         self._kept.pop(digest, None)
+        self._halved.pop(digest, None)
 
     def shrunk(self, digest: str, photo: decode.Photo, matrix: warp.Matrix) -> tuple[warp.Pixels, warp.Matrix]:
         """A smaller copy of the photo that still has more pixels than a warp by `matrix` shows, and the matrix for it.
 
         Halving is quick and is done once a photo; area averaging of millions of pixels for each look is not.
         """
-        if self._halved[0] != digest or self._halved[1][0] is not photo.pixels:
-            self._halved = digest, [photo.pixels]
-        levels = self._halved[1]
+        levels = self._halved.setdefault(digest, {0: photo.pixels})
         wanted = warp.halvings(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))))
-        while len(levels) <= wanted and min(levels[-1].shape[:2]) >= 32:
-            levels.append(warp.halved(levels[-1]))
-        level = min(wanted, len(levels) - 1)
+        level = max(level for level in levels if level <= wanted)
+        pixels = levels[level]
+        while level < wanted and min(pixels.shape[:2]) >= 32:
+            pixels, level = warp.halved(pixels), level + 1
+            if pixels.nbytes <= SMALL:
+                levels[level] = pixels
         grow = 2**level
-        return levels[level], matrix @ np.array([[grow, 0, (grow - 1) / 2], [0, grow, (grow - 1) / 2], [0, 0, 1]])
+        return pixels, matrix @ np.array([[grow, 0, (grow - 1) / 2], [0, grow, (grow - 1) / 2], [0, 0, 1]])
 
 
 def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:

@@ -18,7 +18,7 @@ CHANNELS = WIDTHS[1:]
 
 
 class Normed(nn.Module):
-    """A convolution, its batch norm, and a ReLU where `active`."""
+    """A convolution, its batch norm, what is added to it, and a ReLU where `active`."""
 
     def __init__(self, inputs: int, outputs: int, side: int, stride: int = 1, groups: int = 1, *, active: bool = True) -> None:
         super().__init__()
@@ -26,8 +26,9 @@ class Normed(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
         self.active = active
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, plus: Tensor | None = None) -> Tensor:
         x = self.bn(self.conv(x))
+        x = x if plus is None else x + plus
         return F.relu(x, inplace=True) if self.active else x
 
 
@@ -51,11 +52,12 @@ class Block(nn.Module):
         self.conv1 = Normed(inputs, outputs, 1)
         self.conv2 = Normed(outputs, outputs, 3, stride, outputs // GROUP)
         self.se = Squeezed(outputs, round(inputs * SQUEEZE))
-        self.conv3 = Normed(outputs, outputs, 1, active=False)
+        self.conv3 = Normed(outputs, outputs, 1)
         self.downsample: nn.Module = Normed(inputs, outputs, 1, stride, active=False) if stride > 1 or inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv3(self.se(self.conv2(self.conv1(x)))) + self.downsample(x))
+        out: Tensor = self.conv3(self.se(self.conv2(self.conv1(x))), self.downsample(x))
+        return out
 
 
 def _stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:

@@ -17,6 +17,7 @@ from photodiary.eyenet import header, weights
 from photodiary.eyenet.framing import FramingConfig, padded
 from photodiary.eyenet.likeness import Gallery, stored
 from photodiary.eyenet.network import folded
+from photodiary.eyenet.packed import can_pack, pack
 from photodiary.eyenet.peaks import Candidate, candidates
 from photodiary.eyenet.person import corrected
 from photodiary.locate.choosing import choose
@@ -72,6 +73,8 @@ class EyeLocator:
 
     def _warm_up(self) -> None:
         self._net.to(self.device)
+        if self.device == "cpu" and can_pack():
+            pack(self._net, self._precision)
         self._ask([np.zeros((self.framing.crop, self.framing.crop, 3), np.uint8)] * 2, 0.5)
 
     def _ask(self, pictures: Sequence[Pixels], least_score: float) -> tuple[list[list[Candidate]], NDArray[np.float32] | None]:
@@ -134,6 +137,8 @@ class EyeLocator:
         else:
             self.device, self._precision = "cpu", _precision(self._config.precision, "cpu")
             self._net.to("cpu")
+            if can_pack():
+                pack(self._net, self._precision)
             self._settle()
             self.trouble = "the graphics card has no room for a single photo: the processor finds the eyes until the next start"
         log.warning(self.trouble, code="locator.memory", device=self.device, together=self.together)

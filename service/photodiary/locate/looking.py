@@ -31,6 +31,7 @@ CLEAR = 0.78  # a face with this score is one; below, the photo is tried in all 
 CLEARER = 0.1  # by how much a face must score better in a turned photo than what was seen in it as it is
 MOST_FACES = 4  # of one photo that are approached
 FAR_BEHIND = 2.3  # of log(IOD x score): a face that is so much smaller or fainter than another one is not looked at closely
+SPECK = 3.2  # ... a place that is so much smaller or fainter is approached only where no other place shows a clear face
 STRAYED = 0.12  # of the IOD: eyes that the approach found this far from where it expected them are approached once more
 HALVES = 2
 DISAGREE = 1.2  # % of IOD between the looks from which on more looks are worth their time
@@ -133,28 +134,30 @@ class Looking:
             turned += [replace(face, turned=True) for face in (yield from self._settled(view, places, max(LEAST_TURNED, faint + CLEARER)))]
         return turned or found
 
-    def _whole(self, thumbnail: Pixels, size: tuple[int, int], quarters: int = 0) -> Steps[list[EyePair]]:
+    def _whole(self, thumbnail: Pixels, size: tuple[int, int], quarters: int = 0) -> Steps[list[Candidate]]:
         """Where faces may be, best first, in pixels of the photo."""
         shown = np.ascontiguousarray(np.rot90(thumbnail, quarters))
         seen = (yield [shown], LEAST_WHOLE)[0][0]
         small = thumbnail.shape[1], thumbnail.shape[0]
-        return [from_thumbnail(turned_back(c.eyes, quarters, small), small, size) for c in seen[:MOST_FACES]]
+        return [replace(c, eyes=from_thumbnail(turned_back(c.eyes, quarters, small), small, size)) for c in seen[:MOST_FACES]]
 
-    def _settled(self, view: View, places: list[EyePair], least: float) -> Steps[list[Face]]:
+    def _settled(self, view: View, places: list[Candidate], least: float) -> Steps[list[Face]]:
         """Approach each place, then look at what is there from all sides.  Returns the faces."""
-        near = _worth_it((yield from self._approached(view, places)))
-        faces = yield from self._looked(view, near, self.framing.looks)
+        likely = _worth_it(places, SPECK)
+        near = yield from self._approached(view, [place.eyes for place in likely], [])
+        if len(likely) < len(places) and all(c.score < CLEAR for c in near):
+            near = yield from self._approached(view, [place.eyes for place in places if place not in likely], near)
+        faces = yield from self._looked(view, [c.eyes for c in _worth_it(near, FAR_BEHIND)], self.framing.looks)
         unsure = [n for n, face in enumerate(faces) if face is not None and face.score >= least and face.spread > DISAGREE]
         if unsure and self.framing.more:
-            places = [face.eyes for n in unsure if (face := faces[n]) is not None]
-            again = yield from self._looked(view, places, (*self.framing.looks, *self.framing.more))
+            again = yield from self._looked(view, [face.eyes for n in unsure if (face := faces[n]) is not None], (*self.framing.looks, *self.framing.more))
             for n, better in zip(unsure, again, strict=True):
                 faces[n] = better or faces[n]
         return [face for face in faces if face is not None and face.score >= least]
 
-    def _approached(self, view: View, places: list[EyePair]) -> Steps[list[Candidate]]:
-        """The eyes of each place as one upright crop shows them; places without any are dropped, two that are one are joined."""
-        done: list[Candidate] = []
+    def _approached(self, view: View, places: list[EyePair], before: list[Candidate]) -> Steps[list[Candidate]]:
+        """The eyes of each place as one upright crop shows them, beside those seen before; places without any are dropped, two that are one are joined."""
+        done = list(before)
         todo = places
         for last in (False, True):
             strayed = []
@@ -200,10 +203,10 @@ class Looking:
         ], embeddings
 
 
-def _worth_it(near: list[Candidate]) -> list[EyePair]:
-    """Those that may be the one that the photo is about."""
-    weight = [math.log(max(c.eyes.iod * c.score, 1e-6)) for c in near]
-    return [c.eyes for c, w in zip(near, weight, strict=True) if w > max(weight) - FAR_BEHIND]
+def _worth_it(seen: list[Candidate], behind: float) -> list[Candidate]:
+    """Those that may be the one that the photo is about; behind: of log(IOD x score), by how much the others are smaller or fainter."""
+    weight = [math.log(max(c.eyes.iod * c.score, 1e-6)) for c in seen]
+    return [c for c, w in zip(seen, weight, strict=True) if w > max(weight) - behind]
 
 
 def _nearest(found: list[Candidate], canvas: Canvas, matrix: Matrix, mirror: int | None) -> Candidate | None:
