@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import numpy as np
+import pytest
 
 from photodiary.align.config import AlignConfig
 from photodiary.align.framing import ENOUGH
@@ -18,6 +22,7 @@ from photodiary.diary.canvas import apply
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Stage
 from photodiary.diary.picking import EYES, Marks, score
+from photodiary.errors import StorageTrouble
 from photodiary.ledger import deciding, facings, looks, photos, reels
 
 NOW = 1_700_000_000.0
@@ -241,6 +246,81 @@ def test_a_photo_that_kills_twice_is_quarantined(diary) -> None:
     other = diary.locate(1)
     assert diary.finish(NOW + 1e6) == 1
     assert diary.frames_on_disk() == {diary.row(other).frame}
+
+
+@pytest.fixture
+def two_readers(diary) -> Iterator[Darkroom]:
+    alone, diary.darkroom = diary.darkroom, Darkroom(DarkroomConfig(workers=2))
+    yield diary.darkroom
+    diary.darkroom.close()
+    diary.darkroom = alone
+
+
+def backlog(diary, *numbers: int) -> list[str]:
+    """Photos of a backlog, with eyes."""
+    digests = [diary.locate(number) for number in numbers]
+    with diary.ledger.write() as db:
+        db.executemany("UPDATE photos SET backlog = 1 WHERE sha256 = ?", [(digest,) for digest in digests])
+    return digests
+
+
+def test_as_many_frames_are_made_at_a_time_as_there_are_readers(diary, two_readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two readers work on one photo each at the same time, the newest of a backlog first; all end as frames of their own photos."""
+    digests = backlog(diary, *range(5))
+    together, asked, developed = Barrier(2, timeout=30), [], two_readers.developed
+
+    def met(digest: str, *rest: Any) -> Any:
+        asked.append(digest)
+        if len(asked) <= 4:
+            together.wait()
+        return developed(digest, *rest)
+
+    monkeypatch.setattr(two_readers, "developed", met)
+    assert diary.finish() == 3
+    assert [set(asked[:2]), set(asked[2:4]), asked[4:]] == [set(digests[3:]), set(digests[1:3]), digests[:1]]
+    canvas = AlignConfig("160x200").fixed()
+    assert all(diary.dots(diary.frame(digest)).distance(EyePair(canvas.left, canvas.right)) < 0.3 for digest in digests)
+
+
+def test_one_that_arrives_now_does_not_wait_for_a_backlogs(diary, two_readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes first, and takes nothing of a backlog along, which would make it wait."""
+    old, now = backlog(diary, 0, 1), diary.locate(2)
+    asked: list[str] = []
+    developed = two_readers.developed
+    monkeypatch.setattr(two_readers, "developed", lambda digest, *rest: asked.append(digest) or developed(digest, *rest))
+    assert diary.step() and asked == [now]
+    assert diary.step() and set(asked[1:]) == set(old)
+
+
+def test_trouble_with_one_frame_is_told_and_loses_no_other(diary, two_readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that finds no room is tried again in its time; the one that was made beside it is published."""
+    digests = backlog(diary, 0, 1)
+    publish = diary.archive.publish
+
+    def full(self: Any, path: str, data: bytes) -> None:
+        if path.startswith("frames") and digests[1][:8] in path:
+            raise StorageTrouble("the disk is full")
+        publish(path, data)
+
+    monkeypatch.setattr(type(diary.archive), "publish", full)
+    with pytest.raises(StorageTrouble, match="full"):
+        diary.step()
+    assert [diary.row(digest).stage for digest in digests] == [Stage.ALIGNED, Stage.LOCATED]
+    monkeypatch.undo()
+    assert diary.finish(NOW + 1e6) == 1 and diary.row(digests[1]).stage is Stage.ALIGNED
+
+
+def test_it_says_whether_frames_are_made(diary) -> None:
+    """Not before there is a format, and not while one that was chosen from a few photos is about to be replaced."""
+    diary.config = AlignConfig("auto")
+    assert not diary.aligning.makes_frames()
+    for number in range(ENOUGH - 1):
+        diary.locate(number)
+    assert not diary.aligning.makes_frames()
+    assert diary.step() and diary.aligning.makes_frames()
+    diary.locate(ENOUGH)
+    assert not diary.aligning.makes_frames(), "there are enough for a choice for good"
+    assert diary.step() and diary.aligning.makes_frames()
 
 
 def test_an_original_that_no_longer_decodes_is_quarantined(diary) -> None:

@@ -118,12 +118,14 @@ def test_workers_answer_what_the_functions_give(darkroom: room.Darkroom, shelf: 
     assert (crops.shape, crops.dtype) == ((2, 48, 64, 3), np.uint8)
     for crop, matrix, times in zip(crops, (MATRIX, SMALL), (0, 2), strict=True):
         assert np.array_equal(crop, halved_then_warped(photo.pixels, np.array(matrix), (64, 48), times))
-    frame = darkroom.frame(shelf.digest, shelf.load, MATRIX, CANVAS)
-    assert frame == warp.encode(warp.frame(photo.pixels, np.array(MATRIX), (CANVAS.width, CANVAS.height)))
     small = darkroom.picture(shelf.digest, shelf.load, SMALL, (64, 48), quality=70)
     assert small == warp.encode(halved_then_warped(photo.pixels, np.array(SMALL), (64, 48), 2), 70)
     assert len(small) < len(warp.encode(halved_then_warped(photo.pixels, np.array(SMALL), (64, 48), 2)))
+    frame = darkroom.frame(shelf.digest, shelf.load, MATRIX, CANVAS)
+    assert frame == warp.encode(warp.frame(photo.pixels, np.array(MATRIX), (CANVAS.width, CANVAS.height)))
     assert shelf.loans == 0, "the worker still had it from the inspection"
+    darkroom.thumbnail(shelf.digest, shelf.load, 96)
+    assert shelf.loans == 1, "whose frame is made is not kept"
 
 
 def test_photos_keep_apart(darkroom: room.Darkroom, studio) -> None:

@@ -269,11 +269,23 @@ def test_what_arrives_now_goes_before_a_backlog(ledger: Ledger) -> None:
     assert [row and row.sha256 for row in rest] == [digest_of(number) for number in (b"2", b"6", b"1", b"4")] + [None]
 
 
+def test_of_a_backlog_the_newest_may_be_asked_for(ledger: Ledger) -> None:
+    """Readers may still have it decoded; what arrives now, and what gets another frame, goes before it and by age as ever."""
+    for number, backlog in [(1, True), (2, True), (3, False), (4, False), (5, True), (6, True)]:
+        photos.insert_or_name(ledger, fresh(number, backlog=backlog), b"a.jpg", 0.0)
+    with ledger.write() as db:
+        db.execute("UPDATE photos SET frame = 'frames/' || sha256 WHERE sha256 IN (?, ?)", (digest_of(b"1"), digest_of(b"5")))
+        db.execute("UPDATE photos SET next_try = 10 WHERE sha256 = ?", (digest_of(b"6"),))
+    claimed = [queue.claim(ledger, Stage.RECEIVED, 0.0, fresh=True) for _ in range(6)]
+    assert [row and row.sha256 for row in claimed] == [digest_of(number) for number in (b"3", b"4", b"1", b"5", b"2")] + [None]
+
+
 def test_the_next_is_found_without_looking_at_each(ledger: Ledger) -> None:
     """However many wait, the database goes straight to the first: the order has an index of its own."""
-    with ledger.read() as db:
-        plan = " ".join(str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {queue._DUE}", ("received", 0.0)))
-    assert "USING INDEX photos_next" in plan and "TEMP B-TREE" not in plan
+    for query, values in ((queue._DUE, ("received", 0.0)), (queue._NEWEST, ("located", queue.BACKLOG, 0.0))):
+        with ledger.read() as db:
+            plan = " ".join(str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values))
+        assert "USING INDEX photos_next" in plan and "TEMP B-TREE" not in plan, plan
 
 
 def test_what_was_interrupted_once_is_tried_at_once(ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.support.daemon import QUICK
 from tests.support.dots import DotLocator, drop, photo
 
+from photodiary.align.aligning import Aligning
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.diary.photo import Digest, Stage, digest_of
 from photodiary.errors import PhotodiaryError, RenderStopped, Transient
@@ -255,3 +256,18 @@ def test_a_backlog_is_not_taken_in_far_ahead(made: Callable[[bool], Two], monkey
     assert two.turns.intake() and two.waiting("me", Stage.RECEIVED) == waiting + 1
     two.until(lambda: not [step() for step in (two.turns.intake, two.turns.locate, two.turns.align) if step()])
     assert two.waiting("me", Stage.ALIGNED) == len(BACKLOG) + 1
+
+
+def test_a_backlog_is_not_taken_in_while_framing_lags_behind(made: Callable[[bool], Two], monkeypatch: pytest.MonkeyPatch) -> None:
+    """More photos that wait for their frames than waited for the format hold up intake, unless they wait for the format: it is chosen from what comes in."""
+    two = made(False)
+    monkeypatch.setattr(turns, "PLENTY", 0)
+    while two.turns.locate():
+        pass
+    waiting = two.waiting("me", Stage.LOCATED)
+    assert waiting > 0 and two.turns._ahead(two.houses["me"])
+    monkeypatch.setattr(Aligning, "makes_frames", lambda aligning: False)
+    assert not two.turns._ahead(two.houses["me"])
+    monkeypatch.undo()
+    two.until(lambda: not [step() for step in (two.turns.intake, two.turns.locate, two.turns.align) if step()])
+    assert two.waiting("me", Stage.ALIGNED) == len(BACKLOG)

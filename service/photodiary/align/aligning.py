@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,16 +15,27 @@ from photodiary.align.looking_again import LookingAgain
 from photodiary.archive import layout
 from photodiary.archive.store import Archive
 from photodiary.darkroom.darkroom import Darkroom
-from photodiary.diary.canvas import Canvas, fit
+from photodiary.diary.canvas import Canvas, Matrix, fit
 from photodiary.diary.eyes import REASONS
 from photodiary.diary.facing import onto
 from photodiary.diary.photo import Digest, Stage, shown_name
+from photodiary.diary.picking import Looks
 from photodiary.diary.tally import Tally
-from photodiary.errors import Held, NoReader, Unreadable, WorkerLost
+from photodiary.errors import Held, NoReader, PhotodiaryError, Unreadable, WorkerLost
 from photodiary.ledger import photos, queue, reels
 from photodiary.ledger.store import Ledger
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Developed:
+    """A frame's bytes, what it looks like, the matrix from its photo, and how long that took."""
+
+    data: bytes
+    looks: Looks
+    matrix: Matrix
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -43,47 +55,77 @@ class Aligning:
         return LookingAgain(self.diary, self.ledger, self.archive, self.darkroom)
 
     def step(self, now: float, quiet_s: float) -> bool:
-        """Choose the format if that is due, or make one frame, or where nothing waits measure a few older ones.
+        """Choose the format if that is due, or make a few frames, or where nothing waits measure a few older ones.
 
         quiet_s: for how long nothing has been arriving.
         """
         row = self._canvas(now, quiet_s)
         if row is None:
             return False
-        photo = queue.claim(self.ledger, Stage.LOCATED, now)
-        if photo is None:
+        claimed = self._claimed(now)
+        if not claimed:
             return quiet_s > 0 and self._again.step()
+        with ThreadPoolExecutor(len(claimed), "framing") as hands:
+            made = list(hands.map(lambda photo: self._developed(photo, row.canvas), claimed))
+        troubles: list[PhotodiaryError] = []
+        for photo, result in zip(claimed, made, strict=True):
+            try:
+                self._took(photo, row, result)
+            except PhotodiaryError as trouble:
+                troubles.append(trouble)
+        if troubles:
+            raise troubles[0]
+        return True
+
+    def _claimed(self, now: float) -> list[photos.PhotoRow]:
+        """As many as readers can work on at once; one that arrives now takes only its like along, and does not wait for a backlog's."""
+        claimed: list[photos.PhotoRow] = []
+        while len(claimed) < self.darkroom.hands and (
+            (photo := queue.claim(self.ledger, Stage.LOCATED, now, hurried=any(not (one.backlog or one.frame) for one in claimed), fresh=True)) is not None
+        ):
+            claimed.append(photo)
+            if photo.tries:  # what broke a step before may break it again: it takes no further company along
+                break
+        return claimed
+
+    def _developed(self, photo: photos.PhotoRow, canvas: Canvas) -> Developed | PhotodiaryError | ValueError:
         started = time.monotonic()
         original, sighting = photo.original, photo.sighting
         assert original is not None and sighting is not None and sighting.eyes is not None
         try:
-            matrix = onto(sighting.eyes, photo.facing, row.canvas)
-            data, measured = self.darkroom.developed(photo.sha256, lambda: self.archive.read(original), matrix, row.canvas)
-        except WorkerLost as error:
+            matrix = onto(sighting.eyes, photo.facing, canvas)
+            data, looks = self.darkroom.developed(photo.sha256, lambda: self.archive.read(original), matrix, canvas)
+        except (PhotodiaryError, ValueError) as error:
+            return error
+        return Developed(data, looks, matrix, time.monotonic() - started)
+
+    def _took(self, photo: photos.PhotoRow, row: reels.CanvasRow, made: Developed | PhotodiaryError | ValueError) -> None:
+        """Publish a frame, or act on what stood against it.  Raises what is no fault of the photo's."""
+        original, sighting, started = photo.original, photo.sighting, time.monotonic()
+        assert original is not None and sighting is not None and sighting.eyes is not None
+        if isinstance(made, WorkerLost):
             if photos.count_death(self.ledger, photo) >= 2:
                 photos.quarantine(self.ledger, photo, "crashed_reader")
                 log.warning(f"{original} could not be read: {REASONS['crashed_reader']}", code="photo.quarantined", diary=self.diary)
             else:
-                log.warning(f"{original} will be tried again: {error}", code="photo.retry", diary=self.diary)
-            return True
-        except NoReader as error:  # it could be read when it came: whoever took the library away may bring it back
-            log.warning(f"{original} will be tried again: {error}", code="photo.retry", diary=self.diary)
-            return True
-        except (Unreadable, Held, ValueError) as error:
-            photos.quarantine(self.ledger, photo, error.code if isinstance(error, Unreadable) else "damaged")
-            log.warning(f"{original} could not be read: {error}", code="photo.quarantined", diary=self.diary)
-            return True
-        wall = None if photo.taken is None else photo.taken.wall
-        frame = layout.frame(photo.sha256, wall, sighting.eyes, row.canvas, photo.facing)
-        self.archive.publish(frame, data)
-        reels.publish_frame(self.ledger, photo, frame, len(data), matrix, row.id, time.time, measured)
-        if photo.frame is None and not photo.backlog:
-            self.arrived.add(time.time() - photo.received_at)
-        if photo.frame is not None and photo.frame != frame:
-            self.archive.remove(photo.frame)
-        spent = self.spent.pop(photo.sha256, 0.0) + time.monotonic() - started
-        self._tell(photo, frame, spent)
-        return True
+                log.warning(f"{original} will be tried again: {made}", code="photo.retry", diary=self.diary)
+        elif isinstance(made, NoReader):  # it could be read when it came: whoever took the library away may bring it back
+            log.warning(f"{original} will be tried again: {made}", code="photo.retry", diary=self.diary)
+        elif isinstance(made, Unreadable | Held | ValueError):
+            photos.quarantine(self.ledger, photo, made.code if isinstance(made, Unreadable) else "damaged")
+            log.warning(f"{original} could not be read: {made}", code="photo.quarantined", diary=self.diary)
+        elif isinstance(made, PhotodiaryError):
+            raise made
+        else:
+            wall = None if photo.taken is None else photo.taken.wall
+            frame = layout.frame(photo.sha256, wall, sighting.eyes, row.canvas, photo.facing)
+            self.archive.publish(frame, made.data)
+            reels.publish_frame(self.ledger, photo, frame, len(made.data), made.matrix, row.id, time.time, made.looks)
+            if photo.frame is None and not photo.backlog:
+                self.arrived.add(time.time() - photo.received_at)
+            if photo.frame is not None and photo.frame != frame:
+                self.archive.remove(photo.frame)
+            self._tell(photo, frame, self.spent.pop(photo.sha256, 0.0) + made.seconds + time.monotonic() - started)
 
     def _tell(self, photo: photos.PhotoRow, frame: str, spent: float) -> None:
         assert photo.sighting is not None
@@ -99,6 +141,13 @@ class Aligning:
             f"{when} {where}, {sure}, {1000 * spent:.0f} ms{name}{check}",
             code="photo.framed", diary=self.diary, sha256=photo.sha256, frame=frame, expected_error=error, seconds=round(spent, 3),
         )  # fmt: skip
+
+    def makes_frames(self) -> bool:
+        """Whether there is a format that frames are made for: what has eyes gets its frame now, and does not wait for a choice."""
+        row = reels.current_canvas(self.ledger)
+        return row is not None and (
+            self.config.fixed() is not None or may_align(0 if row.frozen else len(reels.framings(self.ledger, PLENTY)), True, row.frozen)
+        )
 
     def _canvas(self, now: float, quiet_s: float) -> reels.CanvasRow | None:
         """The format to make frames for; None while it has to be waited for."""

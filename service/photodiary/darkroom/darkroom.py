@@ -150,6 +150,11 @@ class Darkroom:
         return sum(worker.starts for worker in self._workers)
 
     @property
+    def hands(self) -> int:
+        """How many photos can be worked on at a time."""
+        return len(self._workers)
+
+    @property
     def room(self) -> int:
         """Bytes of decoded photos that all workers together remember: 3 for a pixel."""
         return len(self._workers) * KEEP_BYTES

@@ -31,7 +31,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 class Darkbox:
-    """The worker's memory of decoded photos, a cache only."""
+    """The worker's memory of decoded photos, a cache only: those that came last, without those whose frame is made."""
 
     def __init__(self, max_megapixels: float) -> None:
         self.max_megapixels = max_megapixels
@@ -42,7 +42,6 @@ class Darkbox:
         """The decoded photo at a resolution of at least `need` (1 = as stored); None when its bytes are needed to make it."""
         kept = self._kept.get(digest)
         if kept is not None and (kept.reduction == 1 or need * kept.reduction <= 1):
-            self._kept.move_to_end(digest)
             return kept
         if not data:
             return None
@@ -112,6 +111,7 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
         return {}, warp.encode(warp.warp(source, local, size)[0], int(head["quality"]))
     if verb == "frame":
         made = warp.frame(photo.pixels, matrix @ photo.to_full(), size)
+        box.forget(head["digest"])
         reply, eyes = _measured(made, head["eyes"]) if "eyes" in head else ({}, b"")
         return reply, eyes + warp.encode(made)
     raise ValueError(f"unknown request {verb!r}")

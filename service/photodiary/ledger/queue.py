@@ -13,11 +13,15 @@ from photodiary.ledger.store import Ledger
 
 _DUE = f"SELECT sha256, {RANK} AS rank FROM photos WHERE stage = ? AND +next_try <= ? ORDER BY rank, id LIMIT 1"  # +: by the index of the order
 
+_NEWEST = f"SELECT sha256, {RANK} AS rank FROM photos WHERE stage = ? AND {RANK} = ? AND +next_try <= ? ORDER BY id DESC LIMIT 1"
+BACKLOG = 2  # its rank
 
-def claim(ledger: Ledger, stage: Stage, now: float, *, hurried: bool = False) -> PhotoRow | None:
+
+def claim(ledger: Ledger, stage: Stage, now: float, *, hurried: bool = False, fresh: bool = False) -> PhotoRow | None:
     """The oldest photo of a stage whose time has come, one that arrives now first; its next try is pushed forward before it is tried.
 
-    A photo that breaks whoever works on it thus waits longer each time instead of becoming a crash loop.  hurried: only one that arrives now.
+    A photo that breaks whoever works on it thus waits longer each time instead of becoming a crash loop.  hurried: only one that arrives now;
+    fresh: of a backlog the newest one, which readers may still have decoded.
     """
     with ledger.read() as db:
         row = db.execute(_DUE, (stage, now)).fetchone()
@@ -25,6 +29,8 @@ def claim(ledger: Ledger, stage: Stage, now: float, *, hurried: bool = False) ->
             return None
     with ledger.write() as db:
         row = db.execute(_DUE, (stage, now)).fetchone()
+        if fresh and row is not None and row["rank"] == BACKLOG:
+            row = db.execute(_NEWEST, (stage, BACKLOG, now)).fetchone()
         photo = None if row is None or (hurried and row["rank"]) else find_within(db, Digest(row["sha256"]))
         if photo is None:
             return None
@@ -45,11 +51,11 @@ def flowing(ledger: Ledger, stage: Stage, now: float) -> bool:
         return db.execute("SELECT 1 FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT 1", (stage, now)).fetchone() is not None
 
 
-def decoded(ledger: Ledger, stage: Stage, now: float) -> tuple[int, int]:
-    """How many photos of a stage may be worked on now or are being worked on for the first time, and how many bytes they are when decoded."""
+def decoded(ledger: Ledger, stage: Stage, now: float, most: int = 100) -> tuple[int, int]:
+    """How many photos of a stage may be worked on now or are being worked on for the first time, `most` at most, and how many bytes they are when decoded."""
+    one = "SELECT 3 * width * height AS bytes FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT ?"
     with ledger.read() as db:
-        query = "SELECT count(*), coalesce(sum(3 * width * height), 0) FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?)"
-        number, size = db.execute(query, (stage, now)).fetchone()
+        number, size = db.execute(f"SELECT count(*), coalesce(sum(bytes), 0) FROM ({one})", (stage, now, most)).fetchone()
     return int(number), int(size)
 
 

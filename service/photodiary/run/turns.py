@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from photodiary.align.framing import PLENTY
 from photodiary.archive.reserve import FRAME, FRAMES, PHOTOS
 from photodiary.diary.photo import Stage
 from photodiary.errors import StorageTrouble, Transient
@@ -21,6 +22,7 @@ from photodiary.run.house import House
 from photodiary.run.loop import LONGEST_SLEEP_S, beat
 from photodiary.run.quality import Assessing
 
+MANY = 100  # photos on their way, of which it does not matter how many there are
 BESIDE = 3  # one that is being taken in, and two that are being framed
 AHEAD_S = 1.0  # who has come through with one of them says so at once
 REPORT_EVERY_S = 5.0  # while there is a backlog: not a note for each of its photos
@@ -132,9 +134,14 @@ class Turns:
             raise
 
     def _ahead(self, house: House) -> bool:
-        """Whether one photo more, as large as the others, would push one out of the readers' memory that is looked at or framed just now."""
+        """Whether one photo more, as large as the others, would push one out of the readers' memory that is looked at or framed just now.
+
+        Or whether framing lags behind: those that waited for the format are decoded once more anyway, but shall not become more.
+        """
         number, size = queue.decoded(house.ledger, Stage.RECEIVED, time.time())
-        return number > 0 and size * (number + BESIDE) / number > house.locating.darkroom.room / len(self.houses)
+        if number > 0 and size * (number + BESIDE) / number > house.locating.darkroom.room / len(self.houses):
+            return True
+        return queue.decoded(house.ledger, Stage.LOCATED, time.time())[0] > PLENTY and house.aligning.makes_frames()
 
     def intake_sleep(self) -> float:
         self.wake("align")  # the picture format waits for quiet
