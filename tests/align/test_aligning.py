@@ -22,7 +22,7 @@ from photodiary.diary.canvas import apply
 from photodiary.diary.eyes import EyePair, Point
 from photodiary.diary.photo import Stage
 from photodiary.diary.picking import EYES, Marks, score
-from photodiary.errors import StorageTrouble
+from photodiary.errors import IllegalMove, StorageTrouble
 from photodiary.ledger import deciding, facings, looks, photos, reels
 
 NOW = 1_700_000_000.0
@@ -292,22 +292,43 @@ def test_one_that_arrives_now_does_not_wait_for_a_backlogs(diary, two_readers, m
     assert diary.step() and set(asked[1:]) == set(old)
 
 
-def test_trouble_with_one_frame_is_told_and_loses_no_other(diary, two_readers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frame that finds no room is tried again in its time; the one that was made beside it is published."""
-    digests = backlog(diary, 0, 1)
-    publish = diary.archive.publish
-
-    def full(self: Any, path: str, data: bytes) -> None:
-        if path.startswith("frames") and digests[1][:8] in path:
-            raise StorageTrouble("the disk is full")
-        publish(path, data)
-
-    monkeypatch.setattr(type(diary.archive), "publish", full)
-    with pytest.raises(StorageTrouble, match="full"):
-        diary.step()
+@pytest.mark.parametrize("trouble", [StorageTrouble("the disk is full"), IllegalMove("somebody moved it")])
+def test_trouble_with_one_frame_loses_no_other(diary, two_readers, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
+    """A frame that finds no room is tried again in its time; the one that was made beside it is published, and the step counts as work."""
+    digests, publish = backlog(diary, 0, 1), diary.archive.publish
+    monkeypatch.setattr(type(diary.archive), "publish", lambda self, path, data: refuse(trouble) if digests[1][:8] in path else publish(path, data))
+    assert diary.step()
     assert [diary.row(digest).stage for digest in digests] == [Stage.ALIGNED, Stage.LOCATED]
     monkeypatch.undo()
     assert diary.finish(NOW + 1e6) == 1 and diary.row(digests[1]).stage is Stage.ALIGNED
+
+
+def test_trouble_with_all_frames_is_told(diary, two_readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop hears of it, waits, and says so in `status`."""
+    backlog(diary, 0, 1)
+    monkeypatch.setattr(type(diary.archive), "publish", lambda self, path, data: refuse(StorageTrouble("the disk is full")))
+    with pytest.raises(StorageTrouble, match="full"):
+        diary.step()
+
+
+@pytest.mark.parametrize("where", ["developed", "publish"])
+def test_what_nobody_foresaw_is_told_once_the_others_are_published(diary, two_readers, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """A mistake of ours, or of the system's, with one photo costs the one beside it nothing, and is no secret."""
+    digests, publish, developed = backlog(diary, 0, 1), diary.archive.publish, two_readers.developed
+    if where == "developed":
+        monkeypatch.setattr(
+            two_readers, "developed", lambda digest, *rest: refuse(OSError("too many open files")) if digest == digests[0] else developed(digest, *rest)
+        )
+    else:
+        refused = OSError("too many open files")
+        monkeypatch.setattr(type(diary.archive), "publish", lambda self, path, data: refuse(refused) if digests[0][:8] in path else publish(path, data))
+    with pytest.raises(OSError, match="too many"):
+        diary.step()
+    assert [diary.row(digest).stage for digest in digests] == [Stage.LOCATED, Stage.ALIGNED]
+
+
+def refuse(error: Exception) -> Any:
+    raise error
 
 
 def test_it_says_whether_frames_are_made(diary) -> None:

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from photodiary.darkroom import darkroom as room
-from photodiary.darkroom import decode, warp
+from photodiary.darkroom import decode, warp, worker
 from photodiary.darkroom.inmemory import PixelView
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.canvas import Canvas
@@ -123,9 +123,10 @@ def test_workers_answer_what_the_functions_give(darkroom: room.Darkroom, shelf: 
     assert len(small) < len(warp.encode(halved_then_warped(photo.pixels, np.array(SMALL), (64, 48), 2)))
     frame = darkroom.frame(shelf.digest, shelf.load, MATRIX, CANVAS)
     assert frame == warp.encode(warp.frame(photo.pixels, np.array(MATRIX), (CANVAS.width, CANVAS.height)))
+    assert darkroom.developed(shelf.digest, shelf.load, MATRIX, CANVAS)[0] == frame
     assert shelf.loans == 0, "the worker still had it from the inspection"
     darkroom.thumbnail(shelf.digest, shelf.load, 96)
-    assert shelf.loans == 1, "whose frame is made is not kept"
+    assert shelf.loans == 1, "whose frame is made for the film is not kept"
 
 
 def test_photos_keep_apart(darkroom: room.Darkroom, studio) -> None:
@@ -378,3 +379,27 @@ def test_each_worker_gets_as_many_photos_as_the_others() -> None:
         darkroom._place(digest)
     assert len(darkroom._places) == room.PLACES
     darkroom.close()
+
+
+def test_a_photo_is_halved_once_for_all_its_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The large copies stay while no other photo is looked at, the small ones as long as the photo; whose frame is made leaves nothing."""
+    calls: list[tuple[int, ...]] = []
+    halved = warp.halved
+    monkeypatch.setattr(worker, "SMALL", 3 * 80 * 60)
+    monkeypatch.setattr(warp, "halved", lambda pixels: calls.append(pixels.shape[:2]) or halved(pixels))
+    box = worker.Darkbox(100)
+    photos = [decode.Photo(None, np.full((240, 320, 3), shade, np.uint8), 1, (0, 0)) for shade in (10, 20)]  # type: ignore[arg-type]
+    quarter, eighth = (np.array([[scale, 0, 0], [0, scale, 0]]) for scale in (0.24, 0.06))
+    for _ in range(5):
+        pixels, _ = box.shrunk("a", photos[0], quarter)
+        assert pixels.shape == (120, 160, 3) and (pixels == 10).all()
+    assert calls == [(240, 320)]
+    box.shrunk("a", photos[0], eighth)
+    assert calls[1:] == [(120, 160), (60, 80)]
+    box.shrunk("b", photos[1], eighth)
+    calls.clear()
+    assert (box.shrunk("a", photos[0], eighth)[0] == 10).all() and calls == []
+    box.shrunk("a", photos[0], quarter)
+    assert calls == [(240, 320)], "the large copy went meanwhile"
+    box.forget("a")
+    assert (box.shrunk("a", photos[1], eighth)[0] == 20).all()

@@ -246,7 +246,7 @@ def test_a_backlog_is_not_taken_in_far_ahead(made: Callable[[bool], Two], monkey
     """No more photos of a backlog are taken in than are looked at soon; what arrives now comes in all the same, and the rest follows."""
     two = made(False)
     waiting = two.waiting("me", Stage.RECEIVED)
-    _, size = queue.decoded(two.houses["me"].ledger, Stage.RECEIVED, time.time())
+    _, size = queue.decoded(two.houses["me"].ledger, Stage.RECEIVED, time.time(), 100)
     monkeypatch.setattr(Darkroom, "room", property(lambda darkroom: 2 * size))  # of two diaries
     for _ in range(5):
         two.turns.intake()
@@ -256,6 +256,15 @@ def test_a_backlog_is_not_taken_in_far_ahead(made: Callable[[bool], Two], monkey
     assert two.turns.intake() and two.waiting("me", Stage.RECEIVED) == waiting + 1
     two.until(lambda: not [step() for step in (two.turns.intake, two.turns.locate, two.turns.align) if step()])
     assert two.waiting("me", Stage.ALIGNED) == len(BACKLOG) + 1
+
+
+@pytest.mark.parametrize("many", [1, 10])
+def test_small_photos_are_not_taken_in_far_ahead_either(made: Callable[[bool], Two], monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """However small they are, no more wait than readers remember who has them."""
+    two = made(False)
+    monkeypatch.setattr(turns, "MANY", many)
+    assert two.turns._ahead(two.houses["me"]) == (two.waiting("me", Stage.RECEIVED) >= many)
+    assert 1 <= two.waiting("me", Stage.RECEIVED) < 10
 
 
 def test_a_backlog_is_not_taken_in_while_framing_lags_behind(made: Callable[[bool], Two], monkeypatch: pytest.MonkeyPatch) -> None:

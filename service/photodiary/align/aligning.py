@@ -21,7 +21,7 @@ from photodiary.diary.facing import onto
 from photodiary.diary.photo import Digest, Stage, shown_name
 from photodiary.diary.picking import Looks
 from photodiary.diary.tally import Tally
-from photodiary.errors import Held, NoReader, PhotodiaryError, Unreadable, WorkerLost
+from photodiary.errors import Held, IllegalMove, NoReader, PhotodiaryError, Unreadable, WorkerLost
 from photodiary.ledger import photos, queue, reels
 from photodiary.ledger.store import Ledger
 
@@ -67,14 +67,18 @@ class Aligning:
             return quiet_s > 0 and self._again.step()
         with ThreadPoolExecutor(len(claimed), "framing") as hands:
             made = list(hands.map(lambda photo: self._developed(photo, row.canvas), claimed))
-        troubles: list[PhotodiaryError] = []
+        troubles: list[Exception] = []
         for photo, result in zip(claimed, made, strict=True):
             try:
                 self._took(photo, row, result)
-            except PhotodiaryError as trouble:
-                troubles.append(trouble)
-        if troubles:
-            raise troubles[0]
+            except IllegalMove:  # somebody else moved the photo meanwhile: nothing is lost, the next step sees it as it is
+                continue
+            except Exception as error:  # noqa: BLE001 - told below, once the frames that were made are published
+                troubles.append(error)
+        for trouble in troubles:
+            if len(troubles) == len(claimed) or not isinstance(trouble, PhotodiaryError):
+                raise trouble
+            log.warning(f"a frame will be tried again: {trouble}", code="photo.retry", diary=self.diary)
         return True
 
     def _claimed(self, now: float) -> list[photos.PhotoRow]:
@@ -88,18 +92,18 @@ class Aligning:
                 break
         return claimed
 
-    def _developed(self, photo: photos.PhotoRow, canvas: Canvas) -> Developed | PhotodiaryError | ValueError:
+    def _developed(self, photo: photos.PhotoRow, canvas: Canvas) -> Developed | Exception:
         started = time.monotonic()
         original, sighting = photo.original, photo.sighting
         assert original is not None and sighting is not None and sighting.eyes is not None
         try:
             matrix = onto(sighting.eyes, photo.facing, canvas)
             data, looks = self.darkroom.developed(photo.sha256, lambda: self.archive.read(original), matrix, canvas)
-        except (PhotodiaryError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whoever claimed the photo acts on it
             return error
         return Developed(data, looks, matrix, time.monotonic() - started)
 
-    def _took(self, photo: photos.PhotoRow, row: reels.CanvasRow, made: Developed | PhotodiaryError | ValueError) -> None:
+    def _took(self, photo: photos.PhotoRow, row: reels.CanvasRow, made: Developed | Exception) -> None:
         """Publish a frame, or act on what stood against it.  Raises what is no fault of the photo's."""
         original, sighting, started = photo.original, photo.sighting, time.monotonic()
         assert original is not None and sighting is not None and sighting.eyes is not None
@@ -114,7 +118,7 @@ class Aligning:
         elif isinstance(made, Unreadable | Held | ValueError):
             photos.quarantine(self.ledger, photo, made.code if isinstance(made, Unreadable) else "damaged")
             log.warning(f"{original} could not be read: {made}", code="photo.quarantined", diary=self.diary)
-        elif isinstance(made, PhotodiaryError):
+        elif isinstance(made, Exception):
             raise made
         else:
             wall = None if photo.taken is None else photo.taken.wall

@@ -152,7 +152,7 @@ class Darkroom:
     @property
     def hands(self) -> int:
         """How many photos can be worked on at a time."""
-        return len(self._workers)
+        return min(len(self._workers), len(os.sched_getaffinity(0)))
 
     @property
     def room(self) -> int:

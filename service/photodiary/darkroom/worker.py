@@ -26,7 +26,7 @@ from photodiary.diary.takes import SIDE
 from photodiary.errors import Held, NoReader, Unreadable
 
 MOST_FILES = 32
-SMALL = 3_000_000  # bytes of a smaller copy of a photo that is remembered beside it; larger ones are on the way to it only
+SMALL = 3_000_000  # bytes of a smaller copy of a photo that is remembered beside it; a larger one only while no other photo is looked at
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
@@ -37,6 +37,7 @@ class Darkbox:
         self.max_megapixels = max_megapixels
         self._kept: OrderedDict[str, decode.Photo] = OrderedDict()
         self._halved: dict[str, dict[int, warp.Pixels]] = {}  # of these photos: how often halved, and the pixels
+        self._shown = ""  # the photo that was last looked at
 
     def photo(self, digest: str, data: bytes, need: float) -> decode.Photo | None:
         """The decoded photo at a resolution of at least `need` (1 = as stored); None when its bytes are needed to make it."""
@@ -61,14 +62,18 @@ class Darkbox:
 
         Halving is quick and is done once a photo; area averaging of millions of pixels for each look is not.
         """
+        if digest != self._shown:
+            before = self._halved.get(self._shown, {})
+            for level in [level for level, pixels in before.items() if level and pixels.nbytes > SMALL]:
+                del before[level]
+            self._shown = digest
         levels = self._halved.setdefault(digest, {0: photo.pixels})
         wanted = warp.halvings(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))))
         level = max(level for level in levels if level <= wanted)
         pixels = levels[level]
         while level < wanted and min(pixels.shape[:2]) >= 32:
             pixels, level = warp.halved(pixels), level + 1
-            if pixels.nbytes <= SMALL:
-                levels[level] = pixels
+            levels[level] = pixels
         grow = 2**level
         return pixels, matrix @ np.array([[grow, 0, (grow - 1) / 2], [0, grow, (grow - 1) / 2], [0, 0, 1]])
 
@@ -111,7 +116,8 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
         return {}, warp.encode(warp.warp(source, local, size)[0], int(head["quality"]))
     if verb == "frame":
         made = warp.frame(photo.pixels, matrix @ photo.to_full(), size)
-        box.forget(head["digest"])
+        if "eyes" in head:
+            box.forget(head["digest"])  # for the film: nobody asks about it any more
         reply, eyes = _measured(made, head["eyes"]) if "eyes" in head else ({}, b"")
         return reply, eyes + warp.encode(made)
     raise ValueError(f"unknown request {verb!r}")

@@ -36,8 +36,8 @@ def _unjudged(db: Connection) -> str:
 
 
 def unjudged(ledger: Ledger, model: str) -> int:
-    """How many photos only other models have judged."""
-    return ledger.remembered(("unjudged", model), lambda: _count(ledger, model))
+    """How many photos only other models have judged; in a large diary as of a moment ago."""
+    return ledger.remembered(("unjudged", model), lambda: _count(ledger, model), rest=20.0)
 
 
 def _count(ledger: Ledger, model: str) -> int:

@@ -1,7 +1,8 @@
 """The ledger is the queue: which photo of a stage is next, and which only wait.
 
 A photo that arrives now goes before a backlog at every stage.  Between the two comes what is in the film already and gets another frame: a film waits
-for such frames, and would otherwise wait for a backlog of hours.
+for such frames, and would otherwise wait for a backlog of hours.  Of a backlog the newest gets its frame first, and those that waited for the picture
+format when there is time, at its end at the latest.
 """
 
 from __future__ import annotations
@@ -51,9 +52,12 @@ def flowing(ledger: Ledger, stage: Stage, now: float) -> bool:
         return db.execute("SELECT 1 FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT 1", (stage, now)).fetchone() is not None
 
 
-def decoded(ledger: Ledger, stage: Stage, now: float, most: int = 100) -> tuple[int, int]:
-    """How many photos of a stage may be worked on now or are being worked on for the first time, `most` at most, and how many bytes they are when decoded."""
-    one = "SELECT 3 * width * height AS bytes FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT ?"
+def decoded(ledger: Ledger, stage: Stage, now: float, most: int) -> tuple[int, int]:
+    """How many photos of a stage may be worked on now or are being worked on for the first time, `most` at most, and how many bytes they are when decoded.
+
+    Those that get another frame do not count.
+    """
+    one = "SELECT 3 * width * height AS bytes FROM photos WHERE stage = ? AND frame IS NULL AND (tries <= 1 OR next_try <= ?) LIMIT ?"
     with ledger.read() as db:
         number, size = db.execute(f"SELECT count(*), coalesce(sum(bytes), 0) FROM ({one})", (stage, now, most)).fetchone()
     return int(number), int(size)

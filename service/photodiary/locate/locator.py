@@ -73,9 +73,12 @@ class EyeLocator:
 
     def _warm_up(self) -> None:
         self._net.to(self.device)
-        if self.device == "cpu" and can_pack():
-            pack(self._net, self._precision)
+        self._pack()
         self._ask([np.zeros((self.framing.crop, self.framing.crop, 3), np.uint8)] * 2, 0.5)
+
+    def _pack(self) -> None:
+        if self.device == "cpu" and can_pack(self._precision):
+            pack(self._net, self._precision)
 
     def _ask(self, pictures: Sequence[Pixels], least_score: float) -> tuple[list[list[Candidate]], NDArray[np.float32] | None]:
         """Candidates in each picture; all pictures have one size, padded below and right to what the network needs."""
@@ -137,8 +140,7 @@ class EyeLocator:
         else:
             self.device, self._precision = "cpu", _precision(self._config.precision, "cpu")
             self._net.to("cpu")
-            if can_pack():
-                pack(self._net, self._precision)
+            self._pack()
             self._settle()
             self.trouble = "the graphics card has no room for a single photo: the processor finds the eyes until the next start"
         log.warning(self.trouble, code="locator.memory", device=self.device, together=self.together)

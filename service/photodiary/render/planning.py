@@ -80,13 +80,14 @@ def _coding(given: Given, pace: Pace, fps: Fraction | None) -> Coding:
 
 def _clock(pace: Pace, style: ReelStyle, fps: Fraction | None, codec: str) -> tuple[list[tuple[int, int]], int, tuple[int, ...]]:
     """For each photo how many pictures are encoded and shown of it; units of the clock in a second; how many of them a picture of each is shown."""
-    last = len(pace.ticks) - 1
-    spans = [
-        Fraction(ticks, pace.timescale) + Fraction(str(style.hold_first)) * (place == 0) + Fraction(str(style.hold_last)) * (place == last)
-        for place, ticks in enumerate(pace.ticks)
-    ]
+    seconds = {ticks: Fraction(ticks, pace.timescale) for ticks in set(pace.ticks)}  # of a photo, mostly of thousands the same
+    spans = [seconds[ticks] for ticks in pace.ticks]
+    spans[0] += Fraction(str(style.hold_first))
+    spans[-1] += Fraction(str(style.hold_last))
     if fps is None:
-        return [(1, 1)] * len(spans), pace.timescale, tuple(round(span * pace.timescale) for span in spans)
+        shown = list(pace.ticks)
+        shown[0], shown[-1] = (round(span * pace.timescale) for span in (spans[0], spans[-1]))
+        return [(1, 1)] * len(spans), pace.timescale, tuple(shown)
     counts = list(shares([max(Fraction(1), span * fps) for span in spans]))
     if codec != "h264":  # whose decoders miss a repetition that was left out
         counts = [(shown, shown) for _, shown in counts]

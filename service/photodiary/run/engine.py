@@ -55,7 +55,6 @@ class Engine:
         self.settings = settings
         self.hurry = hurry
         self.stopping = threading.Event()
-        self.on_news: Callable[[], None] = lambda: None
         self.waiting: dict[str, str] = {}
         self.darkroom = Darkroom(settings.darkroom)
         self._locks: list[DaemonLock] = []
@@ -187,7 +186,6 @@ class Engine:
 
     def _news(self) -> None:
         self._wake("render")
-        self.on_news()
 
     def quiet(self) -> bool:
         """Whether nothing is on its way any more: no file unsettled, no photo between inbox and frame, no open wish."""

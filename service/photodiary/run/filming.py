@@ -21,8 +21,19 @@ log = structlog.get_logger()
 
 AFTER_TROUBLE_S = (2.0, 10.0, 60.0)  # before a film that failed is tried again: once, twice, more often in a row
 TELL_EVERY_S = 0.5
+REST = 20.0  # times as long as an answer took that it is good enough
+LONG_S = 0.1  # where it took longer than this
 TURN_S = 60.0  # then a long film gives way to another diary's that waits, and goes on after it with the segments that it has
 ASK_EVERY_S = 5.0  # whether one waits
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An answer, in which state of the ledger it was given, and until when (monotonic) it is good enough in any."""
+
+    state: tuple[float, ...]
+    stale: bool
+    until: float
 
 
 @dataclass
@@ -33,7 +44,7 @@ class Filming:
     beat: Callable[[], None]
     _failed: dict[str, int] = field(default_factory=dict)  # how often in a row, by diary
     _not_before: dict[str, float] = field(default_factory=dict)
-    _asked: dict[str, tuple[tuple[float, ...], bool]] = field(default_factory=dict)  # in which state of the ledger, and the answer, by diary
+    _asked: dict[str, Asked] = field(default_factory=dict)  # whether other films should be there, by diary
     _turns: dict[str, float] = field(default_factory=dict)  # when a diary's last one began, monotonic, by diary
     _others: Sequence[House] = ()  # who may be waiting while a film is made
     _ask_at: float = float("inf")
@@ -54,14 +65,19 @@ class Filming:
     @staticmethod
     def _news(house: House) -> reels.FilmNews:
         """In a large diary it takes long, and every photo makes other news: it may be as old as that it takes a twentieth of the time."""
-        return reels.film_news(house.ledger, rest=20.0)
+        return reels.film_news(house.ledger, rest=REST)
 
     def _stale(self, house: House) -> bool:
-        """Whether other films should be there, planned only when something has changed since that was last asked."""
+        """Whether other films should be there, planned only when something has changed since that was last asked, and no more than a twentieth of the time."""
+        known, began = self._asked.get(house.name), time.monotonic()
+        if known is not None and began < known.until:
+            return known.stale
         state = reels.film_state(house.ledger)
-        if self._asked.get(house.name, ((), False))[0] != state:
-            self._asked[house.name] = state, house.rendering.stale()
-        return self._asked[house.name][1]
+        if known is None or known.state != state:
+            stale = house.rendering.stale()
+            took = time.monotonic() - began
+            known = self._asked[house.name] = Asked(state, stale, time.monotonic() + REST * took if took > LONG_S else 0.0)
+        return known.stale
 
     def in_turn(self, houses: Sequence[House]) -> list[House]:
         """The diaries of which a film is to be made now; the one whose turn was longest ago comes first."""
@@ -113,6 +129,7 @@ class Filming:
             deciding.film_made(house.ledger, house.archive, reel, forgotten, diary=house.name)
             wishes.note(house.ledger, rendering=None)
             house.ledger.ask_anew("film_news")
+            self._asked.pop(house.name, None)
         except RenderStopped:
             return self._gave_way, False
         except FrameBroken as error:

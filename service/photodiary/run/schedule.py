@@ -37,7 +37,6 @@ class Schedule:
         intake, self._render = (next(loop for loop in engine.loops if loop.name == name) for name in ("intake", "render"))
         self._scheduler.add_job(self._show_life, "interval", seconds=show_life_every_s, id="life", next_run_time=datetime.now(UTC))
         self._scheduler.add_job(intake.nudge, "interval", seconds=scan_every_s, id="scan")
-        engine.on_news = self._plan_films
         self._scheduler.add_job(self._plan_films, "interval", seconds=PLAN_EVERY_S, id="films", next_run_time=datetime.now(UTC))
         for house in engine.houses:
             self.plan_summary(house)

@@ -22,7 +22,7 @@ from photodiary.run.house import House
 from photodiary.run.loop import LONGEST_SLEEP_S, beat
 from photodiary.run.quality import Assessing
 
-MANY = 100  # photos on their way, of which it does not matter how many there are
+MANY = 100  # photos on their way, however small: more than readers remember who has them
 BESIDE = 3  # one that is being taken in, and two that are being framed
 AHEAD_S = 1.0  # who has come through with one of them says so at once
 REPORT_EVERY_S = 5.0  # while there is a backlog: not a note for each of its photos
@@ -138,10 +138,10 @@ class Turns:
 
         Or whether framing lags behind: those that waited for the format are decoded once more anyway, but shall not become more.
         """
-        number, size = queue.decoded(house.ledger, Stage.RECEIVED, time.time())
-        if number > 0 and size * (number + BESIDE) / number > house.locating.darkroom.room / len(self.houses):
+        number, size = queue.decoded(house.ledger, Stage.RECEIVED, time.time(), MANY)
+        if number >= MANY or (number > 0 and size * (number + BESIDE) / number > house.locating.darkroom.room / len(self.houses)):
             return True
-        return queue.decoded(house.ledger, Stage.LOCATED, time.time())[0] > PLENTY and house.aligning.makes_frames()
+        return queue.decoded(house.ledger, Stage.LOCATED, time.time(), MANY)[0] > PLENTY and house.aligning.makes_frames()
 
     def intake_sleep(self) -> float:
         self.wake("align")  # the picture format waits for quiet

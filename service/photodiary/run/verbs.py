@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photodiary import __version__
-from photodiary.errors import BadConfig, BadUsage
+from photodiary.errors import BadConfig, BadUsage, Busy
 
 if TYPE_CHECKING:
     from photodiary.locate.config import LocateConfig
@@ -97,16 +97,23 @@ def scan(options: argparse.Namespace) -> int:
             seen = once.forecast([str(diary.inbox)], settings.inbox)
             print(f"{name}: {seen['files']:,} files, {seen['bytes'] / 1e6:,.0f} MB in {diary.inbox}")
         return 0
-    held = [diary.archive for diary in settings.diary.values() if lock.holder(diary.archive) is not None]
-    if held:
-        for archive in held:
-            once.beside_daemon(archive, "scan", {}, lambda progress: "looking at the inbox")
-            once.wait_until_through(archive)
-            once.beside_daemon(archive, "render", {}, _rendering)
-    else:
+
+    def held() -> list[Path]:
+        return [diary.archive for diary in settings.diary.values() if lock.holder(diary.archive) is not None]
+
+    there = held()
+    if not there:
         from photodiary.run.models import resident
 
-        once.with_engine(settings, lambda s: resident(s.locate, s.state), lambda engine: None, scan=True)
+        try:
+            once.with_engine(settings, lambda s: resident(s.locate, s.state), lambda engine: None, scan=True)
+        except Busy:
+            if not (there := held()):  # a daemon that begins at this very moment does it
+                raise
+    for archive in there:
+        once.beside_daemon(archive, "scan", {}, lambda progress: "looking at the inbox")
+        once.wait_until_through(archive)
+        once.beside_daemon(archive, "render", {}, _rendering)
     return status(argparse.Namespace(**{**vars(options), "json": False, "check": False}))
 
 
