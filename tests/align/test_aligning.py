@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from photodiary.align.config import AlignConfig
-from photodiary.align.framing import ENOUGH
+from photodiary.align.framing import ENOUGH, FIRST_QUIET_S
 from photodiary.darkroom.darkroom import Darkroom
 from photodiary.darkroom.limits import DarkroomConfig
 from photodiary.diary.canvas import apply
@@ -204,8 +204,8 @@ def test_a_provisional_format_is_replaced_at_24_photos(diary) -> None:
     diary.config = AlignConfig()
     for number in range(3):
         diary.locate(number)
-    assert not diary.step(quiet_s=14.9), "what is arriving is waited for"
-    assert diary.finish(quiet_s=15.0) == 3
+    assert not diary.step(quiet_s=FIRST_QUIET_S - 0.1), "what is arriving is waited for"
+    assert diary.finish(quiet_s=FIRST_QUIET_S) == 3
     provisional = reels.current_canvas(diary.ledger)
     assert not provisional.frozen
     for number in range(3, ENOUGH - 1):

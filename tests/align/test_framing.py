@@ -23,13 +23,13 @@ def test_nothing_is_chosen_from_nothing(quiet_s: float, has: bool) -> None:
     assert not choice_due(0, quiet_s, has, False)
 
 
-@given(counts, st.floats(0, QUIET_S, exclude_max=True), st.booleans())
+@given(counts, st.floats(0, FIRST_QUIET_S, exclude_max=True), st.booleans())
 def test_what_is_arriving_is_waited_for(photos: int, quiet_s: float, has: bool) -> None:
     """While photos keep arriving nothing is chosen, unless there are plenty."""
     assert choice_due(photos, quiet_s, has, False) == (photos >= PLENTY)
 
 
-@given(counts, st.floats(FIRST_QUIET_S, 1e6))
+@given(counts, st.floats(QUIET_S, 1e6))
 def test_after_quiet_there_is_a_format(photos: int, quiet_s: float) -> None:
     """Once nothing has arrived for a while, any photo leads to a format."""
     assert choice_due(photos, quiet_s, False, False) == (photos > 0)
@@ -54,6 +54,6 @@ def test_no_frame_is_made_for_a_format_that_goes(photos: int, has: bool, frozen:
 
 
 def test_the_limits_are_in_order() -> None:
-    """A provisional choice asks for more quiet than the one for good, and plenty is more than enough."""
+    """A choice for good asks for more quiet than a provisional one, and plenty is more than enough."""
     assert ENOUGH < PLENTY
-    assert QUIET_S < FIRST_QUIET_S
+    assert FIRST_QUIET_S < QUIET_S

@@ -125,8 +125,6 @@ def test_workers_answer_what_the_functions_give(darkroom: room.Darkroom, shelf: 
     assert frame == warp.encode(warp.frame(photo.pixels, np.array(MATRIX), (CANVAS.width, CANVAS.height)))
     assert darkroom.developed(shelf.digest, shelf.load, MATRIX, CANVAS)[0] == frame
     assert shelf.loans == 0, "the worker still had it from the inspection"
-    darkroom.thumbnail(shelf.digest, shelf.load, 96)
-    assert shelf.loans == 1, "whose frame is made for the film is not kept"
 
 
 def test_photos_keep_apart(darkroom: room.Darkroom, studio) -> None:
@@ -403,3 +401,19 @@ def test_a_photo_is_halved_once_for_all_its_looks(monkeypatch: pytest.MonkeyPatc
     assert calls == [(240, 320)], "the large copy went meanwhile"
     box.forget("a")
     assert (box.shrunk("a", photos[1], eighth)[0] == 20).all()
+
+
+def test_a_photo_whose_frame_is_made_goes_first(monkeypatch: pytest.MonkeyPatch, studio: Any) -> None:
+    """Of two photos there is room for, the one that is in the film gives way to a third, although it came later; until then it is there."""
+    files = {name: studio.jpeg(studio.smooth(400, 300) + shade, 1) for shade, name in enumerate("abc")}
+    monkeypatch.setattr(worker, "KEEP_BYTES", 2 * 400 * 300 * 3)
+    box = worker.Darkbox(100)
+
+    def asked(name: str, data: bytes = b"", **head: Any) -> bool:
+        return "missing" not in worker.answer(box, {"digest": name, **head}, data)[0]
+
+    thumbnail = {"verb": "thumbnail", "side": 96}
+    assert asked("a", files["a"], verb="inspect") and asked("b", files["b"], verb="inspect")
+    assert asked("b", verb="frame", matrix=MATRIX, size=(CANVAS.width, CANVAS.height), eyes=[CANVAS.left, CANVAS.right]) and asked("b", **thumbnail)
+    assert asked("c", files["c"], verb="inspect")
+    assert asked("a", **thumbnail) and asked("c", **thumbnail) and not asked("b", **thumbnail)

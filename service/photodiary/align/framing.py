@@ -5,7 +5,7 @@ from __future__ import annotations
 ENOUGH = 24  # photos from which the format is chosen for good
 PLENTY = 60  # photos at which a backlog is not waited for any longer: all that wait are decoded once more for their frames
 QUIET_S = 5.0  # without anything arriving, before a choice for good
-FIRST_QUIET_S = 15.0  # before a choice from fewer photos, to be made again when there are enough
+FIRST_QUIET_S = 2.5  # before a choice from fewer photos, to be made again when there are enough: a new diary's first frame is waited for
 
 
 def choice_due(photos: int, quiet_s: float, has_canvas: bool, frozen: bool) -> bool:

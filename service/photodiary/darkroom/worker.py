@@ -31,7 +31,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 class Darkbox:
-    """The worker's memory of decoded photos, a cache only: those that came last, without those whose frame is made."""
+    """The worker's memory of decoded photos, a cache only: those that came last, and while there is room those whose frame is made."""
 
     def __init__(self, max_megapixels: float) -> None:
         self.max_megapixels = max_megapixels
@@ -52,6 +52,12 @@ class Darkbox:
         while len(self._kept) > 1 and sum(p.pixels.nbytes for p in self._kept.values()) > KEEP_BYTES:
             self.forget(next(iter(self._kept)))
         return photo
+
+    def done_with(self, digest: str) -> None:
+        """It is the first to go; not at once, because memory that is free goes back to the system and comes back only after it was cleared."""
+        if digest in self._kept:
+            self._kept.move_to_end(digest, last=False)
+        self._halved.pop(digest, None)
 
     def forget(self, digest: str) -> None:
         self._kept.pop(digest, None)
@@ -117,7 +123,7 @@ def answer(box: Darkbox, head: dict[str, Any], data: bytes) -> tuple[dict[str, A
     if verb == "frame":
         made = warp.frame(photo.pixels, matrix @ photo.to_full(), size)
         if "eyes" in head:
-            box.forget(head["digest"])  # for the film: nobody asks about it any more
+            box.done_with(head["digest"])  # for the film: nobody asks about it any more
         reply, eyes = _measured(made, head["eyes"]) if "eyes" in head else ({}, b"")
         return reply, eyes + warp.encode(made)
     raise ValueError(f"unknown request {verb!r}")

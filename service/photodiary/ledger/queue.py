@@ -46,10 +46,10 @@ def arriving(ledger: Ledger, stage: Stage, now: float) -> bool:
     return row is not None and row["rank"] == 0
 
 
-def flowing(ledger: Ledger, stage: Stage, now: float) -> bool:
-    """Whether a photo of a stage may be worked on now or is being worked on for the first time."""
+def flowing(ledger: Ledger, stage: Stage, now: float, tries: int = 1) -> bool:
+    """Whether a photo of a stage may be worked on now, or has been tried no more than `tries` times, the one that goes on included."""
     with ledger.read() as db:
-        return db.execute("SELECT 1 FROM photos WHERE stage = ? AND (tries <= 1 OR next_try <= ?) LIMIT 1", (stage, now)).fetchone() is not None
+        return db.execute("SELECT 1 FROM photos WHERE stage = ? AND (tries <= ? OR next_try <= ?) LIMIT 1", (stage, tries, now)).fetchone() is not None
 
 
 def decoded(ledger: Ledger, stage: Stage, now: float, most: int) -> tuple[int, int]:

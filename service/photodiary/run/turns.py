@@ -24,6 +24,7 @@ from photodiary.run.quality import Assessing
 
 MANY = 100  # photos on their way, however small: more than readers remember who has them
 BESIDE = 3  # one that is being taken in, and two that are being framed
+PATIENT = 3  # tries of a photo, 70 seconds, that the choice of a format waits for: it shall not depend on when the service was killed
 AHEAD_S = 1.0  # who has come through with one of them says so at once
 REPORT_EVERY_S = 5.0  # while there is a backlog: not a note for each of its photos
 
@@ -206,7 +207,7 @@ class Turns:
         """For how long nothing has been on its way to the format's choice."""
         importing = wishes.oldest_open(house.ledger, "import") is not None
         quiet = house.inbox.quiet_s(now, time.monotonic())  # before the rows: a photo leaves the inbox's list only when it has one
-        if importing or queue.flowing(house.ledger, Stage.RECEIVED, now):
+        if importing or queue.flowing(house.ledger, Stage.RECEIVED, now, 1 if self.hurry else PATIENT):
             return 0.0
         full = PHOTOS[0] in house.reserve.troubles  # nothing more comes in until there is room: what is there gets its frames
         return math.inf if full or (self.hurry and quiet > 0) else quiet
