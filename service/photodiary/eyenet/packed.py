@@ -1,6 +1,6 @@
 """Convolutions for predicting on a processor: their weights lie as its kernels read them, and a ReLU is done in passing.
 
-PyTorch alone brings the weights into that order each time it is asked: for a few small pictures half of the time (`tests/benchmarks/LOG.md`).  The two
+PyTorch alone brings the weights into that order each time it is asked, which takes a third of the time for one small picture (`LOG.md`).  The two
 operators are those to which PyTorch's own compiler turns convolutions on a processor (`torch/_inductor/mkldnn_ir.py`).
 """
 
